@@ -1,0 +1,1 @@
+//! The public daemon: dialects and the image service.

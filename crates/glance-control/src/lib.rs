@@ -1,0 +1,1 @@
+//! Starts, stops, restarts and reloads the daemons.

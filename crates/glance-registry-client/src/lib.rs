@@ -1,0 +1,1 @@
+//! How the API daemon talks to the registry.

@@ -1,0 +1,1 @@
+//! The metadata daemon, its database, and glance-manage.

@@ -1,0 +1,1 @@
+//! Where image data is kept: the ImageStore trait and its back-ends.

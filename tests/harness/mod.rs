@@ -1,0 +1,1 @@
+//! Starts the real daemons in a directory of their own and stops them cleanly.
