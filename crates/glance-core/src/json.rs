@@ -1,0 +1,82 @@
+//! JSON in the exact spelling of Python's `json.dumps`, which Glance's answers have.
+//!
+//! Separators are `, ` and `: `, and everything outside ASCII is escaped, so a client that compares
+//! bytes cannot tell us from the original.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+use serde_json::ser::{CharEscape, Formatter, Serializer};
+
+/// `value` as `json.dumps(value)` would write it.
+///
+/// The value must be serialisable without error (string keys, no failing `Serialize`), as every
+/// type of this workspace is; otherwise the error says what is not.
+pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
+    let mut out = Vec::with_capacity(512);
+    value.serialize(&mut Serializer::with_formatter(&mut out, Python))?;
+    Ok(out)
+}
+
+struct Python;
+
+impl Formatter for Python {
+    fn begin_array_value<W: ?Sized + Write>(&mut self, w: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { w.write_all(b", ") }
+    }
+
+    fn begin_object_key<W: ?Sized + Write>(&mut self, w: &mut W, first: bool) -> io::Result<()> {
+        if first { Ok(()) } else { w.write_all(b", ") }
+    }
+
+    fn begin_object_value<W: ?Sized + Write>(&mut self, w: &mut W) -> io::Result<()> {
+        w.write_all(b": ")
+    }
+
+    fn write_string_fragment<W: ?Sized + Write>(
+        &mut self,
+        w: &mut W,
+        text: &str,
+    ) -> io::Result<()> {
+        let mut rest = text;
+        while let Some(at) = rest.find(|c: char| !c.is_ascii() || c == '\x7f') {
+            w.write_all(&rest.as_bytes()[..at])?;
+            let mut chars = rest[at..].chars();
+            if let Some(c) = chars.next() {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    write!(w, "\\u{unit:04x}")?;
+                }
+            }
+            rest = chars.as_str();
+        }
+        w.write_all(rest.as_bytes())
+    }
+
+    fn write_char_escape<W: ?Sized + Write>(&mut self, w: &mut W, c: CharEscape) -> io::Result<()> {
+        let short: &[u8] = match c {
+            CharEscape::Quote => b"\\\"",
+            CharEscape::ReverseSolidus => b"\\\\",
+            CharEscape::Solidus => b"/",
+            CharEscape::Backspace => b"\\b",
+            CharEscape::FormFeed => b"\\f",
+            CharEscape::LineFeed => b"\\n",
+            CharEscape::CarriageReturn => b"\\r",
+            CharEscape::Tab => b"\\t",
+            CharEscape::AsciiControl(byte) => return write!(w, "\\u{byte:04x}"),
+        };
+        w.write_all(short)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_as_python_does() {
+        let value = serde_json::json!({"a": [1, null, true], "b": "ж\u{1f600}\n\"\u{1}/\u{7f}"});
+        let text = String::from_utf8(to_vec(&value).unwrap()).unwrap();
+        let expected = r#"{"a": [1, null, true], "b": "\u0436\ud83d\ude00\n\"\u0001/\u007f"}"#;
+        assert_eq!(text, expected);
+    }
+}

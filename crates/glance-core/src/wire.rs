@@ -1,0 +1,233 @@
+//! The protocol between the two daemons on one page: paths, header names, envelopes.
+//!
+//! Everything but leases and recovery is Glance's own v1 registry protocol, so that either of our
+//! daemons works with Glance's other one. There is no version prefix.
+//!
+//! | call | request | answer |
+//! |---|---|---|
+//! | `GET /images`, `/images/detail` | filters and page in the query | [`Images`] |
+//! | `POST /images` | [`NewImage`] | [`OneImage`] |
+//! | `GET /images/ID` | | [`OneImage`] |
+//! | `PUT /images/ID` | [`UpdateImage`], [`PURGE_PROPS`] | [`OneImage`] |
+//! | `DELETE /images/ID` | | [`OneImage`] without `is_public` |
+//! | `GET /images/ID/members` | | [`Members`] |
+//! | `PUT /images/ID/members` | [`Memberships`] | 204 |
+//! | `PUT /images/ID/members/M` | nothing or [`OneMember`] | 204 |
+//! | `DELETE /images/ID/members/M` | | 204 |
+//! | `GET /shared-images/M` | | [`SharedImages`] |
+//! | `PUT /leases/ID` (ours) | [`AcquireLease`] | 204; 409 not ours to take; 413 over quota |
+//! | `PUT /leases` (ours) | [`RenewLeases`] | [`LostLeases`] |
+//! | `DELETE /leases/ID?holder=H` (ours) | | 204, also when there is none |
+//! | `POST /recovery` (ours) | [`TakeOver`] | [`Recovery`] |
+//!
+//! A lease says which API daemon works on an image that is not in a steady state. Its holder renews
+//! it; when it runs out, another daemon takes over and brings the image to a definite state.
+
+use serde::{Deserialize, Serialize};
+
+use crate::image::{Image, ImageFields};
+use crate::location::LocationData;
+use crate::member::{Member, SharedImage};
+
+/// Purges the properties that an update does not name, when its value is exactly `true`.
+pub const PURGE_PROPS: &str = "x-glance-registry-purge-props";
+/// Identifies a request through both daemons.
+pub const REQUEST_ID: &str = "x-openstack-request-id";
+/// The caller's token (`use_user_token`).
+pub const AUTH_TOKEN: &str = "x-auth-token";
+/// `Confirmed`, or the identity is not to be believed.
+pub const IDENTITY_STATUS: &str = "x-identity-status";
+/// The caller's user.
+pub const USER_ID: &str = "x-user-id";
+/// The caller's tenant.
+pub const TENANT_ID: &str = "x-tenant-id";
+/// The caller's roles, comma separated.
+pub const ROLES: &str = "x-roles";
+/// The caller's service catalogue, JSON.
+pub const SERVICE_CATALOG: &str = "x-service-catalog";
+/// Ours: how many members an image may have. The registry checks it in the transaction that adds
+/// the member and answers 413; Glance's registry does not know it.
+pub const MEMBER_QUOTA: &str = "x-glance-member-quota";
+/// Ours: how many properties an image may have; likewise.
+pub const PROPERTY_QUOTA: &str = "x-glance-property-quota";
+
+/// `{"image": {…}}` in answers.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OneImage {
+    /// The image.
+    pub image: Image,
+}
+
+/// `{"images": […]}` of `/images/detail`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Images {
+    /// One page.
+    pub images: Vec<Image>,
+}
+
+/// An item of `GET /images`, which is also what v1 shows of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ImageSummary {
+    /// Identifier.
+    pub id: String,
+    /// Name.
+    pub name: Option<String>,
+    /// Bytes.
+    pub size: Option<i64>,
+    /// Format of the disk.
+    pub disk_format: Option<String>,
+    /// Format of the container.
+    pub container_format: Option<String>,
+    /// MD5, hexadecimal.
+    pub checksum: Option<String>,
+}
+
+/// `{"images": […]}` of `/images`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImageSummaries {
+    /// One page.
+    pub images: Vec<ImageSummary>,
+}
+
+/// `{"image": {…}}` of `POST /images`.
+#[derive(Clone, Debug, Serialize)]
+pub struct NewImage<'a> {
+    /// What is known of it.
+    pub image: &'a ImageFields,
+}
+
+/// Body of `PUT /images/ID`.
+#[derive(Clone, Debug, Serialize)]
+pub struct UpdateImage<'a> {
+    /// What changes.
+    pub image: &'a ImageFields,
+    /// The status the image must have for the change to happen; 409 otherwise.
+    pub from_state: Option<&'a str>,
+}
+
+/// `{"members": […]}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Members {
+    /// In the order they were added.
+    pub members: Vec<Member>,
+}
+
+/// A member as a request names it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Membership {
+    /// The tenant.
+    pub member_id: String,
+    /// May it share? Absent: as it was, or no.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub can_share: Option<bool>,
+}
+
+/// `{"memberships": […]}` of `PUT /images/ID/members`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Memberships {
+    /// The new list.
+    pub memberships: Vec<Membership>,
+}
+
+/// What `PUT /images/ID/members/M` says about the member.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct MemberFields {
+    /// May it share?
+    pub can_share: bool,
+}
+
+/// `{"member": {…}}` of `PUT /images/ID/members/M`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct OneMember {
+    /// What changes.
+    pub member: MemberFields,
+}
+
+/// `{"shared_images": […]}`.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct SharedImages {
+    /// Images that the member has been given.
+    pub shared_images: Vec<SharedImage>,
+}
+
+/// Body of `PUT /leases/ID`: takes the lease of a `saving` image, or renews it and changes what it
+/// reserves.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct AcquireLease {
+    /// The API daemon that works on the image: a random text, new at each start.
+    pub holder: String,
+    /// How long the lease holds without renewal.
+    pub seconds: u32,
+    /// The store the data goes to, by name.
+    pub store: String,
+    /// Bytes that count against the owner's quota while the upload runs.
+    pub bytes: u64,
+    /// The owner's quota in bytes; absent: none. The sum of the sizes of the owner's images and of
+    /// the bytes of all leases on the owner's images must not pass it.
+    pub quota: Option<u64>,
+}
+
+/// Body of `PUT /leases`: renews all leases of one holder at once.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RenewLeases {
+    /// The API daemon.
+    pub holder: String,
+    /// How long they hold from now on.
+    pub seconds: u32,
+    /// The images it believes to hold.
+    pub images: Vec<String>,
+}
+
+/// Answer to [`RenewLeases`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct LostLeases {
+    /// Images whose lease another daemon took, or that are not `saving` any more: their uploads are
+    /// to be cancelled.
+    pub lost: Vec<String>,
+}
+
+/// Body of `POST /recovery`: asks for images that need someone to finish what was interrupted.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct TakeOver {
+    /// The API daemon that will do the work; it holds the leases from now on.
+    pub holder: String,
+    /// How long it has for each image.
+    pub seconds: u32,
+    /// Seconds that a `pending_delete` image keeps its data (`scrub_time`).
+    pub scrub_seconds: u64,
+    /// At most so many images.
+    pub limit: u32,
+}
+
+/// Why an image needs work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum RecoveryReason {
+    /// Its upload's lease ran out. The registry has made it `killed`; what the upload left in the
+    /// store is to be discarded.
+    ExpiredLease,
+    /// It is `deleted` but its row is not: the daemon that deleted it stopped half-way.
+    InterruptedDelete,
+    /// It is `pending_delete` and its time is over.
+    Scrub,
+}
+
+/// One image to be brought to a definite state.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RecoveryItem {
+    /// The image.
+    pub image_id: String,
+    /// What is to be done.
+    pub reason: RecoveryReason,
+    /// The store that an interrupted upload wrote to, by name.
+    pub store: Option<String>,
+    /// Where there is data to delete.
+    pub location_data: Vec<LocationData>,
+}
+
+/// Answer to [`TakeOver`].
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct Recovery {
+    /// What is now the caller's to finish; `DELETE /leases/ID` when it is done.
+    pub items: Vec<RecoveryItem>,
+}

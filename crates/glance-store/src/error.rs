@@ -1,0 +1,57 @@
+//! What can go wrong in a store.
+
+use std::io;
+
+use thiserror::Error;
+
+/// Why the source of an upload ended before its end.
+#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
+pub enum DataError {
+    /// The client went away, or its body was malformed.
+    #[error("the client went away before the end of the image data")]
+    Disconnected,
+    /// The client sent nothing for too long.
+    #[error("the client sent no data for too long")]
+    TimedOut,
+    /// More than `image_size_cap` bytes came.
+    #[error("the image data is larger than {0} bytes")]
+    TooLarge(u64),
+    /// The owner's quota was used up while the data came.
+    #[error("the owner's storage quota is used up")]
+    OverQuota,
+    /// The image was deleted or taken over while the data came.
+    #[error("the image was deleted during its upload")]
+    Cancelled,
+}
+
+/// What can go wrong in a store. No text names a path or a credential.
+#[derive(Debug, Error)]
+pub enum StoreError {
+    /// The image has data already.
+    #[error("the image has data already")]
+    Duplicate,
+    /// There is no data at this location.
+    #[error("there is no image data at this location")]
+    NotFound,
+    /// The location is not of a form that the store understands, or lies outside the store.
+    #[error("the location is not one of this store's")]
+    BadLocation,
+    /// No configured store serves this scheme or has this name.
+    #[error("no store serves '{0}'")]
+    UnknownStore(String),
+    /// The store cannot do this at all.
+    #[error("the store does not allow this")]
+    Unsupported,
+    /// No space is left.
+    #[error("there is not enough disk space on the image storage media")]
+    Full,
+    /// The store does not let the service write.
+    #[error("permission to write image storage media denied")]
+    Forbidden,
+    /// The source of the data failed; the store is fine.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The store cannot be reached or failed: worth another try later.
+    #[error("the image store is unavailable")]
+    Unavailable(#[source] io::Error),
+}
