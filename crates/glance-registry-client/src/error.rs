@@ -1,0 +1,56 @@
+//! What can come of a call to the registry.
+
+use std::error::Error as StdError;
+
+use thiserror::Error;
+
+/// Why a call to the registry gave no result.
+#[derive(Debug, Error)]
+pub enum RegistryError {
+    /// The registry answered that it will not do this. Nothing was changed.
+    #[error("the registry answered {status}")]
+    Refused {
+        /// The HTTP status, 400 to 499.
+        status: u16,
+        /// The body, which Glance quotes in its own answers.
+        text: String,
+    },
+    /// No answer, or one of the 500s. Whether the call took effect is unknown.
+    #[error("the registry is unavailable")]
+    Unavailable(#[source] Box<dyn StdError + Send + Sync>),
+    /// The answer is not what the protocol says.
+    #[error("the registry's answer cannot be understood")]
+    Malformed(#[source] Box<dyn StdError + Send + Sync>),
+}
+
+/// What the registry said instead of an answer, for the log.
+#[derive(Debug, Error)]
+pub(crate) enum Failure {
+    /// One of the 500s.
+    #[error("status {0}")]
+    Status(u16),
+    /// Nothing came in time.
+    #[error("no answer within {0} seconds")]
+    Timeout(u64),
+    /// More than anybody can want to read.
+    #[error("an answer over {0} bytes")]
+    TooLarge(usize),
+}
+
+impl RegistryError {
+    /// The status of a refusal.
+    pub fn status(&self) -> Option<u16> {
+        match self {
+            Self::Refused { status, .. } => Some(*status),
+            Self::Unavailable(_) | Self::Malformed(_) => None,
+        }
+    }
+
+    pub(crate) fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Unavailable(source.into())
+    }
+
+    pub(crate) fn malformed(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {
+        Self::Malformed(source.into())
+    }
+}

@@ -1,0 +1,141 @@
+//! Calls about images.
+
+use glance_core::image::{Image, ImageFields, ImageStatus};
+use glance_core::wire::{
+    ImageSummaries, ImageSummary, Images, NewImage, OneImage, PROPERTY_QUOTA, PURGE_PROPS,
+    UpdateImage,
+};
+use hyper::Method;
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::caller::Caller;
+use crate::error::RegistryError;
+use crate::transport::{Call, RegistryClient};
+
+/// How an update is to be done.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Limits {
+    /// Forget the properties that the update does not name.
+    pub purge_properties: bool,
+    /// The status that the image must have; 409 otherwise.
+    pub from_state: Option<ImageStatus>,
+    /// How many properties the image may have afterwards (413 otherwise).
+    pub property_quota: Option<u64>,
+}
+
+impl RegistryClient {
+    /// One page of images, short. `query` are parameters as the registry takes them.
+    pub async fn get_images(
+        &self,
+        caller: Caller<'_>,
+        query: &[(String, String)],
+    ) -> Result<Vec<ImageSummary>, RegistryError> {
+        let call = Call::new(Method::GET, with_query("/images", query));
+        Ok(self.fetch::<ImageSummaries>(caller, call).await?.images)
+    }
+
+    /// One page of images with all that is known of them.
+    pub async fn get_images_detailed(
+        &self,
+        caller: Caller<'_>,
+        query: &[(String, String)],
+    ) -> Result<Vec<Image>, RegistryError> {
+        let call = Call::new(Method::GET, with_query("/images/detail", query));
+        Ok(self.fetch::<Images>(caller, call).await?.images)
+    }
+
+    /// One image.
+    pub async fn get_image(&self, caller: Caller<'_>, id: &str) -> Result<Image, RegistryError> {
+        let call = Call::new(Method::GET, image_path(id));
+        Ok(self.fetch::<OneImage>(caller, call).await?.image)
+    }
+
+    /// Registers an image.
+    pub async fn add_image(
+        &self,
+        caller: Caller<'_>,
+        image: &ImageFields,
+        property_quota: Option<u64>,
+    ) -> Result<Image, RegistryError> {
+        let headers = quota_header(property_quota);
+        let call = Call::new(Method::POST, "/images")
+            .json(&NewImage { image })?
+            .with(&headers);
+        Ok(self.fetch::<OneImage>(caller, call).await?.image)
+    }
+
+    /// Changes an image.
+    pub async fn update_image(
+        &self,
+        caller: Caller<'_>,
+        id: &str,
+        image: &ImageFields,
+        limits: Limits,
+    ) -> Result<Image, RegistryError> {
+        let mut headers = quota_header(limits.property_quota);
+        if limits.purge_properties {
+            headers.push((PURGE_PROPS, "true".to_owned()));
+        }
+        let body = UpdateImage {
+            image,
+            from_state: limits.from_state.map(ImageStatus::as_str),
+        };
+        let call = Call::new(Method::PUT, image_path(id))
+            .json(&body)?
+            .with(&headers);
+        Ok(self.fetch::<OneImage>(caller, call).await?.image)
+    }
+
+    /// Deletes an image's record.
+    pub async fn delete_image(&self, caller: Caller<'_>, id: &str) -> Result<(), RegistryError> {
+        self.send(caller, Call::new(Method::DELETE, image_path(id)))
+            .await
+            .map(drop)
+    }
+}
+
+fn quota_header(property_quota: Option<u64>) -> Vec<(&'static str, String)> {
+    property_quota
+        .map(|quota| (PROPERTY_QUOTA, quota.to_string()))
+        .into_iter()
+        .collect()
+}
+
+pub(crate) fn image_path(id: &str) -> String {
+    format!("/images/{}", encode(id))
+}
+
+/// Everything is encoded but letters, digits, `-` and `_`: a dot could make a segment special.
+const ENCODED: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'_');
+
+pub(crate) fn encode(text: &str) -> impl std::fmt::Display {
+    utf8_percent_encode(text, ENCODED)
+}
+
+fn with_query(path: &str, query: &[(String, String)]) -> String {
+    let mut target = path.to_owned();
+    for (index, (name, value)) in query.iter().enumerate() {
+        let separator = if index == 0 { '?' } else { '&' };
+        target.push(separator);
+        target.push_str(&format!("{}={}", encode(name), encode(value)));
+    }
+    target
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn encodes_what_clients_chose() {
+        assert_eq!(image_path("a/../b?c"), "/images/a%2F%2E%2E%2Fb%3Fc");
+        let query = [
+            ("name".to_owned(), "a b&c".to_owned()),
+            ("limit".to_owned(), "2".to_owned()),
+        ];
+        assert_eq!(
+            with_query("/images", &query),
+            "/images?name=a%20b%26c&limit=2"
+        );
+    }
+}

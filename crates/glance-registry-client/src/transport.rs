@@ -1,0 +1,186 @@
+//! One call: the request out, the answer in, and what its status means.
+
+use std::fmt;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Method, Request, Response};
+use hyper_util::client::legacy::Client;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::caller::{Caller, Forwarding};
+use crate::error::{Failure, RegistryError};
+
+/// The longest answer that is read: a thousand images with a thousand properties fit.
+const ANSWER_LIMIT: usize = 64 << 20;
+
+/// No metadata call is worth waiting longer for, whatever `registry_client_timeout` allows: the
+/// caller gets 503 and may try again.
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// Where the registry is and what it is told about callers.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// `http://host:port`, without a slash at the end.
+    pub base_url: String,
+    /// `registry_client_timeout`; none waits as long as any call is worth it (10 seconds).
+    pub timeout: Option<Duration>,
+    /// What of the caller is passed on.
+    pub forwarding: Forwarding,
+}
+
+/// A client of the registry. Clones share their connections.
+#[derive(Clone)]
+pub struct RegistryClient {
+    client: Client<HttpConnector, Full<Bytes>>,
+    base_url: String,
+    wait: Duration,
+    forwarding: Forwarding,
+}
+
+impl fmt::Debug for RegistryClient {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("RegistryClient")
+            .field("base_url", &self.base_url)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A call before it is sent.
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    /// Path and query, percent-encoded.
+    pub(crate) target: String,
+    pub(crate) body: Bytes,
+    pub(crate) headers: &'a [(&'static str, String)],
+}
+
+impl<'a> Call<'a> {
+    pub(crate) fn new(method: Method, target: impl Into<String>) -> Self {
+        Self {
+            method,
+            target: target.into(),
+            body: Bytes::new(),
+            headers: &[],
+        }
+    }
+
+    pub(crate) fn json(mut self, body: &impl Serialize) -> Result<Self, RegistryError> {
+        self.body = serde_json::to_vec(body)
+            .map_err(RegistryError::malformed)?
+            .into();
+        Ok(self)
+    }
+
+    pub(crate) fn with(mut self, headers: &'a [(&'static str, String)]) -> Self {
+        self.headers = headers;
+        self
+    }
+}
+
+impl RegistryClient {
+    /// A client; no connection is made yet.
+    pub fn new(options: &Options) -> Self {
+        let mut connector = HttpConnector::new();
+        connector.set_nodelay(true);
+        connector.set_connect_timeout(Some(Duration::from_secs(5)));
+        let client = Client::builder(TokioExecutor::new())
+            .pool_timer(TokioTimer::new())
+            .pool_idle_timeout(Duration::from_secs(20))
+            .build(connector);
+        Self {
+            client,
+            base_url: options.base_url.clone(),
+            wait: options.timeout.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT),
+            forwarding: options.forwarding,
+        }
+    }
+
+    /// Sends a call and reads a JSON answer.
+    pub(crate) async fn fetch<T: DeserializeOwned>(
+        &self,
+        caller: Caller<'_>,
+        call: Call<'_>,
+    ) -> Result<T, RegistryError> {
+        let body = self.send(caller, call).await?;
+        serde_json::from_slice(&body).map_err(RegistryError::malformed)
+    }
+
+    /// Sends a call and gives the body of a successful answer. A call that only reads is sent once
+    /// more if the connection broke under it.
+    pub(crate) async fn send(
+        &self,
+        caller: Caller<'_>,
+        call: Call<'_>,
+    ) -> Result<Bytes, RegistryError> {
+        let repeatable = call.method == Method::GET;
+        match self.send_in_time(caller, &call).await {
+            Err(RegistryError::Unavailable(source)) if repeatable && !source.is::<Failure>() => {
+                log::debug!("repeating {} {}: {source}", call.method, call.target);
+                self.send_in_time(caller, &call).await
+            }
+            outcome => outcome,
+        }
+    }
+
+    async fn send_in_time(
+        &self,
+        caller: Caller<'_>,
+        call: &Call<'_>,
+    ) -> Result<Bytes, RegistryError> {
+        tokio::time::timeout(self.wait, self.send_once(caller, call))
+            .await
+            .map_err(|_| RegistryError::unavailable(Failure::Timeout(self.wait.as_secs())))?
+    }
+
+    async fn send_once(&self, caller: Caller<'_>, call: &Call<'_>) -> Result<Bytes, RegistryError> {
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(format!("{}{}", self.base_url, call.target))
+            .body(Full::new(call.body.clone()))
+            .map_err(RegistryError::malformed)?;
+        let headers = request.headers_mut();
+        if !call.body.is_empty() {
+            headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
+        }
+        for (name, value) in call.headers {
+            let value = HeaderValue::from_str(value).map_err(RegistryError::malformed)?;
+            headers.insert(HeaderName::from_static(name), value);
+        }
+        self.forwarding.apply(caller, headers);
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(RegistryError::unavailable)?;
+        read(response).await
+    }
+}
+
+async fn read(response: Response<hyper::body::Incoming>) -> Result<Bytes, RegistryError> {
+    let status = response.status();
+    let body = Limited::new(response.into_body(), ANSWER_LIMIT)
+        .collect()
+        .await
+        .map_err(|error| match error.is::<LengthLimitError>() {
+            true => RegistryError::malformed(Failure::TooLarge(ANSWER_LIMIT)),
+            false => RegistryError::Unavailable(error),
+        })?
+        .to_bytes();
+    if status.is_success() {
+        return Ok(body);
+    }
+    if status.is_client_error() {
+        let text = String::from_utf8_lossy(&body).into_owned();
+        return Err(RegistryError::Refused {
+            status: status.as_u16(),
+            text,
+        });
+    }
+    Err(RegistryError::unavailable(Failure::Status(status.as_u16())))
+}
