@@ -1,1 +1,73 @@
 //! Every option of every program, typed.
+//!
+//! Configuration files are Glance's own: oslo.config's INI dialect with Glance's option names, old
+//! ones included. Command line wins over `GLANCE_*` environment variables, these over files, and
+//! files over defaults. One table (the `options!` of each section) makes the structs, the shipped
+//! files in `etc/` and the manual `docs/CONFIGURATION.md`.
+
+#[macro_use]
+mod option;
+#[macro_use]
+mod program;
+
+mod access;
+mod api;
+pub mod args;
+mod catalog;
+mod cors;
+mod database;
+mod deletion;
+mod endpoint;
+mod error;
+mod image_format;
+mod ini;
+mod layer;
+mod limits;
+mod listen;
+mod load;
+pub mod locate;
+mod location;
+pub mod log;
+mod nearest;
+mod paste_deploy;
+mod policy;
+mod quota;
+pub mod ready;
+mod registry;
+mod registry_client;
+pub mod secret;
+mod service;
+mod settings;
+mod store;
+mod unsupported;
+mod value;
+mod versions;
+mod warning;
+
+pub use access::AccessConfig;
+pub use api::ApiConfig;
+pub use args::Args;
+pub use cors::CorsConfig;
+pub use database::DatabaseConfig;
+pub use deletion::DeletionConfig;
+pub use endpoint::{EndpointConfig, MiddlewareConfig, PublicEndpoint};
+pub use error::ConfigError;
+pub use image_format::ImageFormatConfig;
+pub use limits::LimitsConfig;
+pub use listen::ListenConfig;
+pub use load::{Loaded, load_api, load_registry};
+pub use location::{LocationConfig, MetadataKey};
+pub use log::LogConfig;
+pub use option::{OptionSpec, Reload};
+pub use paste_deploy::{AuthFlavor, PasteDeploy, PasteFile, PasteFlavor};
+pub use policy::{Paths, PolicyConfig, PropertyProtectionConfig, RuleFormat};
+pub use program::Change;
+pub use quota::{Patience, Quota, StorageQuota};
+pub use registry::RegistryConfig;
+pub use registry_client::{RegistryClientConfig, RegistryProtocol};
+pub use secret::Secret;
+pub use service::ServiceConfig;
+pub use store::{DataDir, DataDirs, FilePermissions, StoreConfig, StoreNames};
+pub use value::OptionValue;
+pub use versions::VersionsConfig;
+pub use warning::Warning;

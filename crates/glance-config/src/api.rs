@@ -1,0 +1,63 @@
+//! Everything glance-api can be told.
+
+use crate::access::AccessConfig;
+use crate::cors::CorsConfig;
+use crate::deletion::DeletionConfig;
+use crate::endpoint::{EndpointConfig, MiddlewareConfig};
+use crate::image_format::ImageFormatConfig;
+use crate::limits::LimitsConfig;
+use crate::listen::ListenConfig;
+use crate::location::LocationConfig;
+use crate::log::LogConfig;
+use crate::paste_deploy::PasteDeploy;
+use crate::policy::{PolicyConfig, PropertyProtectionConfig};
+use crate::registry_client::RegistryClientConfig;
+use crate::service::ServiceConfig;
+use crate::store::StoreConfig;
+use crate::versions::VersionsConfig;
+
+program! {
+    /// Everything glance-api can be told.
+    pub struct ApiConfig for "glance-api" {
+        /// Where to listen.
+        listen: ListenConfig,
+        /// Which versions to serve.
+        versions: VersionsConfig,
+        /// The URLs to show.
+        endpoint: EndpointConfig,
+        /// How to reach glance-registry.
+        registry: RegistryClientConfig,
+        /// Who owns, who administers.
+        access: AccessConfig,
+        /// How much may be asked for.
+        limits: LimitsConfig,
+        /// What of locations is shown or hidden.
+        location: LocationConfig,
+        /// When data goes.
+        deletion: DeletionConfig,
+        /// Which properties are for whom.
+        property_protection: PropertyProtectionConfig,
+        /// What is logged.
+        log: LogConfig,
+        /// Where data is kept.
+        store: StoreConfig,
+        /// Which formats are accepted.
+        image_format: ImageFormatConfig,
+        /// How callers prove who they are.
+        paste_deploy: PasteDeploy,
+        /// Who may do what.
+        policy: PolicyConfig,
+        /// What requests pass through.
+        middleware: MiddlewareConfig,
+        /// Which web pages may call.
+        cors: CorsConfig,
+        /// What Glance has no option for.
+        service: ServiceConfig,
+    }
+}
+
+impl Default for ApiConfig {
+    fn default() -> Self {
+        Self::with_listen(ListenConfig::default())
+    }
+}

@@ -1,0 +1,35 @@
+//! What Glance has no option for.
+
+use std::num::{NonZeroU32, NonZeroUsize};
+use std::time::Duration;
+
+options! {
+    /// What Glance has no option for. These are not Glance's.
+    pub struct ServiceConfig in "service" {
+        /// Seconds that running transfers have to finish when the daemon is told to stop; then
+        /// they are cut.
+        shutdown_timeout: Duration = "60", live;
+        /// Seconds in which a request's head must be there from its first byte on.
+        request_head_timeout: NonZeroU32 = "10", restart;
+        /// Seconds after which an upload whose daemon has gone silent is given up: the image is
+        /// killed and its data removed. The daemon renews this lease while it uploads.
+        lease_seconds: NonZeroU32 = "30", restart;
+        /// Seconds for which glance-api retries to record an upload that is complete while
+        /// glance-registry does not answer.
+        activate_retry_seconds: Duration = "60", live;
+        /// Threads of glance-registry that wait for the database.
+        database_threads: NonZeroUsize = "4", restart;
+    }
+}
+
+impl ServiceConfig {
+    /// The time in which a request's head must be there.
+    pub fn head_timeout(&self) -> Duration {
+        Duration::from_secs(self.request_head_timeout.get().into())
+    }
+
+    /// The time after which a silent upload is given up.
+    pub fn lease(&self) -> Duration {
+        Duration::from_secs(self.lease_seconds.get().into())
+    }
+}
