@@ -58,7 +58,6 @@ pub use listen::ListenConfig;
 pub use load::{Loaded, load_api, load_registry};
 pub use location::{LocationConfig, MetadataKey};
 pub use log::LogConfig;
-pub use option::{OptionSpec, Reload};
 pub use paste_deploy::{AuthFlavor, PasteDeploy, PasteFile, PasteFlavor};
 pub use policy::{Paths, PolicyConfig, PropertyProtectionConfig, RuleFormat};
 pub use program::Change;

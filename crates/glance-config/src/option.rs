@@ -5,7 +5,7 @@ use crate::settings::Settings;
 
 /// What happens to a changed value when a running daemon gets SIGHUP.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Reload {
+pub(crate) enum Reload {
     /// Takes effect at once, without dropping a transfer.
     Live,
     /// Takes effect at the next start; a reload only logs that it waits.
@@ -14,27 +14,27 @@ pub enum Reload {
 
 /// The part of an option's description that does not depend on its value.
 #[derive(Debug)]
-pub struct OptionSpec {
+pub(crate) struct OptionSpec {
     /// The section it is written in; `DEFAULT` is the nameless one.
-    pub section: &'static str,
+    pub(crate) section: &'static str,
     /// Its name, as Glance spells it.
-    pub name: &'static str,
+    pub(crate) name: &'static str,
     /// Older places that are still read, as `section/name`; the present name wins over them.
-    pub old_names: &'static [&'static str],
+    pub(crate) old_names: &'static [&'static str],
     /// Which values are accepted, as a phrase.
-    pub accepts: &'static str,
+    pub(crate) accepts: &'static str,
     /// May be given several times, every value counting.
-    pub multiple: bool,
+    pub(crate) multiple: bool,
     /// Its value is never shown.
-    pub secret: bool,
+    pub(crate) secret: bool,
     /// What a reload does with it.
-    pub reload: Reload,
+    pub(crate) reload: Reload,
     /// The manual, one entry per line of the field's doc comment.
-    pub doc: &'static [&'static str],
+    pub(crate) doc: &'static [&'static str],
 }
 
 /// A struct whose fields are the options of one section (or of one matter within a section).
-pub trait Section: Sized {
+pub(crate) trait Section: Sized {
     /// Its options, in the order of the fields.
     fn specs() -> &'static [OptionSpec];
 

@@ -14,15 +14,15 @@ pub struct Change {
 }
 
 /// An option with the value it has, as a configuration file would have it.
-pub struct Shown {
+pub(crate) struct Shown {
     /// The option.
-    pub spec: &'static OptionSpec,
+    pub(crate) spec: &'static OptionSpec,
     /// Its lines: none when unset.
-    pub lines: Vec<String>,
+    pub(crate) lines: Vec<String>,
 }
 
 /// The whole configuration of one program.
-pub trait Program: Default + Clone {
+pub(crate) trait Program: Default + Clone {
     /// The program's name.
     const NAME: &'static str;
 

@@ -15,7 +15,7 @@ use crate::value::OptionValue;
 const DEPTH: usize = 16;
 
 /// Everything that was set, and the defaults for the sake of `$name`.
-pub struct Settings {
+pub(crate) struct Settings {
     set: HashMap<(String, String), Setting>,
     defaults: HashMap<(String, String), Vec<String>>,
 }

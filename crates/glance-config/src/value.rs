@@ -51,9 +51,7 @@ pub trait OptionValue: Sized {
 )]
 pub(crate) fn from_default<T: OptionValue>(text: &str) -> T {
     let texts: Vec<String> = text.split('\n').map(str::to_owned).collect();
-    T::parse_all(&texts)
-        .ok()
-        .expect("defaults in the option table are acceptable values")
+    T::parse_all(&texts).expect("defaults in the option table are acceptable values")
 }
 
 /// An option that may be left out. An empty value leaves it out, too.
