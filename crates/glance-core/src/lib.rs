@@ -13,6 +13,8 @@ pub mod image;
 pub mod json;
 pub mod location;
 pub mod member;
+pub mod policy;
+pub mod protection;
 pub mod query;
 pub mod timestamp;
 pub mod wire;
