@@ -8,11 +8,11 @@ options! {
     pub struct DeletionConfig in "DEFAULT" {
         /// Whether deleted images wait as pending_delete until their data is scrubbed, rather than
         /// losing it at once.
-        delayed_delete: bool = "false", live;
+        delayed_delete: bool = "false", restart;
         /// Seconds that a deleted image waits, at least, before its data is scrubbed.
-        scrub_time: Duration = "0", live;
+        scrub_time: Duration = "0", restart;
         /// Seconds between two looks for images to scrub.
-        wakeup_time: NonZeroU32 = "300", live;
+        wakeup_time: NonZeroU32 = "300", restart;
     }
 }
 

@@ -7,11 +7,11 @@ options! {
     pub struct EndpointConfig in "DEFAULT" {
         /// The URL to show in answers instead of the one the request was sent to, as a proxy in
         /// front of glance-api has it.
-        public_endpoint: Option<PublicEndpoint> = unset, live;
+        public_endpoint: Option<PublicEndpoint> = unset, restart;
         /// The header by which a proxy that ends TLS tells the caller's protocol, as Glance
         /// spells it: HTTP_X_FORWARDED_PROTO is X-Forwarded-Proto. Only for a proxy that sets it
         /// in every request.
-        secure_proxy_ssl_header: Option<String> = unset, live;
+        secure_proxy_ssl_header: Option<String> = unset, restart;
     }
 }
 
@@ -61,7 +61,7 @@ options! {
     pub struct MiddlewareConfig in "oslo_middleware" {
         /// Whether X-Forwarded-Proto, X-Forwarded-Host and X-Forwarded-Prefix of a request say
         /// which URL the caller used. Only for a proxy that sets them in every request.
-        enable_proxy_headers_parsing: bool = "false", live;
+        enable_proxy_headers_parsing: bool = "false", restart;
     }
 }
 

@@ -28,6 +28,7 @@ mod load;
 pub mod locate;
 mod location;
 pub mod log;
+pub mod manual;
 mod nearest;
 mod paste_deploy;
 mod policy;

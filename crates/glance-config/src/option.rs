@@ -25,6 +25,8 @@ pub(crate) struct OptionSpec {
     pub(crate) accepts: &'static str,
     /// May be given several times, every value counting.
     pub(crate) multiple: bool,
+    /// Its default as the option table has it; none when it is unset. A program may have another.
+    pub(crate) default: Option<&'static str>,
     /// Its value is never shown.
     pub(crate) secret: bool,
     /// What a reload does with it.
@@ -56,7 +58,16 @@ pub(crate) trait Section: Sized {
     fn remarks(&self) -> Vec<String>;
 }
 
-/// The default's text of an option: `unset` or a literal.
+macro_rules! default_text {
+    (unset) => {
+        None
+    };
+    ($text:literal) => {
+        Some($text)
+    };
+}
+
+/// The default of an option: `unset` or a literal.
 macro_rules! default_value {
     ($type:ty, unset) => {
         <$type as Default>::default()
@@ -112,6 +123,7 @@ macro_rules! options {
                     old_names: &[$($($old),*)?],
                     accepts: <$type as OptionValue>::ACCEPTS,
                     multiple: <$type as OptionValue>::MULTIPLE,
+                    default: default_text!($default),
                     secret: <$type as OptionValue>::SECRET,
                     reload: reload_kind!($reload),
                     doc: &[$($doc),*],

@@ -13,7 +13,7 @@ pub struct Change {
     pub reloadable: bool,
 }
 
-/// An option with the value it has, as a configuration file would have it.
+/// An option with the value it has, as a configuration file would have it. Secrets are replaced.
 pub(crate) struct Shown {
     /// The option.
     pub(crate) spec: &'static OptionSpec,
@@ -38,6 +38,16 @@ pub(crate) trait Program: Default + Clone {
 
     /// All options with their values.
     fn shown(&self) -> Vec<Shown>;
+
+    /// All options with this program's defaults, of which none is a secret.
+    fn defaults() -> Vec<Shown> {
+        let table = |spec: &OptionSpec| spec.default.map(str::to_owned).into_iter().collect();
+        let mut defaults = Self::default().shown();
+        for shown in defaults.iter_mut().filter(|shown| shown.spec.secret) {
+            shown.lines = table(shown.spec);
+        }
+        defaults
+    }
 
     /// Remarks on values that are accepted but not wholly honoured.
     fn remarks(&self) -> Vec<String>;

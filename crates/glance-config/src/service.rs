@@ -8,7 +8,7 @@ options! {
     pub struct ServiceConfig in "service" {
         /// Seconds that running transfers have to finish when the daemon is told to stop; then
         /// they are cut.
-        shutdown_timeout: Duration = "60", live;
+        shutdown_timeout: Duration = "60", restart;
         /// Seconds in which a request's head must be there from its first byte on.
         request_head_timeout: NonZeroU32 = "10", restart;
         /// Seconds after which an upload whose daemon has gone silent is given up: the image is
@@ -16,7 +16,7 @@ options! {
         lease_seconds: NonZeroU32 = "30", restart;
         /// Seconds for which glance-api retries to record an upload that is complete while
         /// glance-registry does not answer.
-        activate_retry_seconds: Duration = "60", live;
+        activate_retry_seconds: Duration = "60", restart;
         /// Threads of glance-registry that wait for the database.
         database_threads: NonZeroUsize = "4", restart;
     }

@@ -49,7 +49,7 @@ impl Settings {
                 set.insert((section.clone(), name), Setting { texts, origin });
             }
         }
-        let defaults = P::default().shown().into_iter().map(|shown| {
+        let defaults = P::defaults().into_iter().map(|shown| {
             (
                 (
                     normal_section(shown.spec.section),

@@ -131,3 +131,6 @@ fn files(args: &Args) -> Result<Vec<PathBuf>, ConfigError> {
     }
     Ok(files)
 }
+
+#[cfg(test)]
+mod tests;
