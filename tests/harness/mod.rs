@@ -1,1 +1,36 @@
-//! Starts the real daemons in a directory of their own and stops them cleanly.
+//! Starts the real daemons in a directory of their own, talks to them as clients do, and stops
+//! them cleanly.
+//!
+//! A story that only speaks the API takes [`Cloud::anywhere`]; with `GLANCE_TEST_API=host:port`
+//! it is told to that server instead (which must accept tokens of the form `user:tenant:role`).
+//! A story that needs options, signals or the data directory starts its own with [`Setup`].
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::print_stdout,
+    reason = "a story that cannot go on has failed, and says so"
+)]
+
+mod cloud;
+mod configuration;
+mod connection;
+mod daemon;
+mod identity;
+mod images;
+mod invariants;
+mod patience;
+mod port;
+mod request;
+mod response;
+
+pub use cloud::{Cloud, Setup};
+pub use configuration::Configuration;
+pub use connection::Connection;
+pub use daemon::{Daemon, program};
+pub use identity::Identity;
+pub use images::{Images, md5_hex, patterned};
+pub use patience::{eventually, within};
+pub use port::Port;
+pub use request::Request;
+pub use response::Response;
+pub use rustix::process::Signal;

@@ -1,0 +1,205 @@
+//! `kill -9` at any point of an upload: after a restart every image is in a definite state, no
+//! byte is orphaned, and what was answered with success is there.
+
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::time::Duration;
+
+use functional::{Cloud, Connection, Identity, Request, Setup, md5_hex, patterned};
+
+const LENGTH: usize = 3_000_000;
+
+fn short_lease() -> Setup {
+    Setup::new()
+        .both("service", "lease_seconds", "3")
+        .api("user_storage_quota", "10000000")
+}
+
+fn begin_upload(cloud: &Cloud, caller: &Identity) -> Connection {
+    let mut upload = cloud.connect();
+    let post = Request::post("/v1/images")
+        .raw_disk("crashed")
+        .by(caller)
+        .header("Content-Type", "application/octet-stream")
+        .header("Content-Length", LENGTH.to_string());
+    upload.send_head(&post).unwrap();
+    let owner = cloud.images_of(caller);
+    functional::eventually("it has begun", 10, || {
+        owner.list("?status=saving").len() == 1
+    });
+    upload
+}
+
+/// After a restart: nothing hangs, nothing is left, and the whole quota can be used again.
+fn recovers(cloud: Cloud, caller: &Identity) {
+    cloud.check_invariants(60);
+    let owner = cloud.images_of(caller);
+    for id in owner.list("") {
+        owner.delete(&id).expect(200);
+    }
+    owner.create("all of the quota", &patterned(10_000_000, 9));
+    cloud.check_invariants(10);
+    cloud.stop();
+}
+
+#[test]
+fn the_api_dies_before_the_first_byte() {
+    let mut cloud = short_lease().start();
+    let caller = Identity::member();
+    let _upload = begin_upload(&cloud, &caller);
+    cloud.take_api().kill();
+    cloud.start_api();
+    recovers(cloud, &caller);
+}
+
+#[test]
+fn the_api_dies_in_the_middle_of_a_body() {
+    let mut cloud = short_lease().start();
+    let caller = Identity::member();
+    let mut upload = begin_upload(&cloud, &caller);
+    upload.write(&patterned(LENGTH / 2, 1)).unwrap();
+    std::thread::sleep(Duration::from_millis(200));
+    cloud.take_api().kill();
+    cloud.start_api();
+    recovers(cloud, &caller);
+}
+
+#[test]
+fn the_api_dies_between_the_last_byte_and_the_answer() {
+    for pause in [0, 2, 5, 10, 20, 40] {
+        let mut cloud = short_lease().start();
+        let caller = Identity::member();
+        let mut upload = begin_upload(&cloud, &caller);
+        upload.write(&patterned(LENGTH, 1)).unwrap();
+        std::thread::sleep(Duration::from_millis(pause));
+        cloud.take_api().kill();
+        let promised = upload
+            .response(false)
+            .is_ok_and(|answer| answer.status == 201);
+        cloud.start_api();
+        if promised {
+            assert_eq!(cloud.images_of(&caller).list("?status=active").len(), 1);
+        }
+        recovers(cloud, &caller);
+    }
+}
+
+#[test]
+fn the_registry_dies_and_comes_back_during_an_upload() {
+    let mut cloud = short_lease().start();
+    let caller = Identity::member();
+    let mut upload = begin_upload(&cloud, &caller);
+    upload.write(&patterned(LENGTH / 2, 1)).unwrap();
+    cloud.take_registry().kill();
+    cloud.start_registry();
+    upload.write(&patterned(LENGTH - LENGTH / 2, 2)).unwrap();
+    upload.response(false).unwrap().expect(201);
+    recovers(cloud, &caller);
+}
+
+#[test]
+fn both_die_at_once() {
+    let mut cloud = short_lease().start();
+    let caller = Identity::member();
+    let mut upload = begin_upload(&cloud, &caller);
+    upload.write(&patterned(LENGTH / 2, 1)).unwrap();
+    cloud.take_api().kill();
+    cloud.take_registry().kill();
+    cloud.start_registry();
+    cloud.start_api();
+    recovers(cloud, &caller);
+}
+
+#[test]
+fn an_upload_whose_daemon_is_stopped_longer_than_its_lease_cannot_win() {
+    let mut cloud = short_lease().start();
+    let caller = Identity::member();
+    let mut upload = begin_upload(&cloud, &caller);
+    upload.write(&patterned(LENGTH / 2, 1)).unwrap();
+    cloud.api().signal(functional::Signal::STOP);
+    std::thread::sleep(Duration::from_secs(8));
+    cloud.api().signal(functional::Signal::CONT);
+    let _ = upload.write(&patterned(LENGTH - LENGTH / 2, 2));
+    // Either the lease outlived the pause, and the image is there, or it did not, and it is not.
+    let won = upload
+        .response(false)
+        .is_ok_and(|answer| answer.status == 201);
+    let active = cloud.images_of(&caller).list("?status=active").len();
+    assert_eq!(active, usize::from(won));
+    recovers(cloud, &caller);
+}
+
+/// Uploads and deletes without pause; what was answered with success goes into `kept`.
+fn work(
+    address: &str,
+    caller: &Identity,
+    running: &AtomicBool,
+    seeds: &AtomicU32,
+    kept: &Mutex<Vec<(String, String)>>,
+) {
+    while running.load(Ordering::Relaxed) {
+        let data = patterned(400_000, seeds.fetch_add(1, Ordering::Relaxed));
+        let post = Request::post("/v1/images")
+            .raw_disk("storm")
+            .by(caller)
+            .data(data.clone());
+        let answer =
+            Connection::open(address).and_then(|mut connection| connection.exchange(&post));
+        let Ok(answer) = answer else {
+            std::thread::sleep(Duration::from_millis(20));
+            continue;
+        };
+        if answer.status != 201 || !answer.complete {
+            continue;
+        }
+        let id = answer.json()["image"]["id"].as_str().unwrap().to_owned();
+        if data[0] % 3 == 0 {
+            let delete = Request::delete(format!("/v1/images/{id}")).by(caller);
+            // Whether it was deleted is unknown when the answer does not come.
+            let _ =
+                Connection::open(address).and_then(|mut connection| connection.exchange(&delete));
+            continue;
+        }
+        kept.lock().unwrap().push((id, md5_hex(&data)));
+    }
+}
+
+#[test]
+fn a_storm_of_uploads_outlives_a_storm_of_kills() {
+    let mut cloud = Setup::new().both("service", "lease_seconds", "3").start();
+    let caller = Identity::member();
+    let address = cloud.address().to_owned();
+    let (running, seeds, kept) = (
+        AtomicBool::new(true),
+        AtomicU32::new(1),
+        Mutex::new(Vec::new()),
+    );
+    std::thread::scope(|scope| {
+        for _ in 0..6 {
+            scope.spawn(|| work(&address, &caller, &running, &seeds, &kept));
+        }
+        for round in 0..6 {
+            std::thread::sleep(Duration::from_millis(400 + 137 * round));
+            if round % 2 == 0 {
+                cloud.take_api().kill();
+                cloud.start_api();
+            } else {
+                cloud.take_registry().kill();
+                cloud.start_registry();
+            }
+        }
+        running.store(false, Ordering::Relaxed);
+    });
+    cloud.check_invariants(60);
+    let owner = cloud.images_of(&caller);
+    let kept = kept.into_inner().unwrap();
+    assert!(!kept.is_empty(), "no upload succeeded at all");
+    for (id, checksum) in &kept {
+        assert_eq!(
+            md5_hex(&owner.download(id).expect(200).body),
+            *checksum,
+            "{id}"
+        );
+    }
+    cloud.stop();
+}

@@ -1,0 +1,34 @@
+//! Stories of the Images API v1, one file each, against the running daemons.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a story that cannot go on has failed, and says so"
+)]
+
+mod auth_flavors;
+mod bad_input;
+mod chunked;
+mod client_gone;
+mod crash;
+mod delayed_delete;
+mod delete_during_transfer;
+mod disk_full;
+mod expect_continue;
+mod filters;
+mod glance_configuration;
+mod glance_database;
+mod lifecycle;
+mod mismatch;
+mod paging;
+mod parallel_quotas;
+mod permissions;
+mod properties;
+mod ranges;
+mod registry_outage;
+mod request_log;
+mod reserve_then_upload;
+mod shutdown;
+mod size_cap;
+mod slow_clients;
+mod unversioned;
+mod upload_race;
