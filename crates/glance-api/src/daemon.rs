@@ -1,0 +1,264 @@
+//! The life of the daemon: configuration, start, signals, reload, stop.
+
+use std::error::Error;
+use std::net::TcpListener;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::{fmt, io};
+
+use actix_server::ServerHandle;
+use glance_auth::AuthSetupError;
+use glance_config::{ApiConfig, Args, AuthFlavor, ConfigError, Loaded};
+use glance_core::crypt::MetadataKey;
+use glance_registry_client::{Forwarding, Options as RegistryOptions, RegistryClient};
+use glance_store::error::StartError;
+use glance_store::stores::Stores;
+use thiserror::Error;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use uuid::Uuid;
+
+use crate::app::{self, AppState};
+use crate::connection;
+use crate::rules::{LiveRules, RulesError};
+use crate::service::{ImageService, Leases, Recovery};
+
+/// Why the daemon did not start, or stopped by itself.
+#[derive(Debug, Error)]
+enum DaemonError {
+    /// The configuration cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The log cannot be set up.
+    #[error("the log cannot be set up")]
+    Log(#[from] glance_config::log::LogError),
+    /// A store cannot be used.
+    #[error(transparent)]
+    Store(#[from] StartError),
+    /// The flavor of authentication cannot be used so.
+    #[error(transparent)]
+    Auth(#[from] AuthSetupError),
+    /// The policy or the property protection cannot be used.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
+    /// The key of the locations cannot be used.
+    #[error("metadata_encryption_key cannot be used")]
+    Key(#[from] glance_core::crypt::CryptError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// Host and port.
+        address: String,
+        /// Why not.
+        source: io::Error,
+    },
+    /// The server itself failed.
+    #[error("the server failed")]
+    Server(#[source] io::Error),
+}
+
+impl DaemonError {
+    /// The exit status; 3 for a store is Glance's.
+    fn status(&self) -> u8 {
+        match self {
+            Self::Store(_) => 3,
+            _ => 1,
+        }
+    }
+}
+
+/// Runs the daemon until it is told to stop. Start-up errors go to standard error in one line.
+pub fn run() -> ExitCode {
+    let args = glance_config::args::parse("glance-api", env!("CARGO_PKG_VERSION"));
+    let outcome = start(args);
+    if let Err(error) = &outcome {
+        eprintln!("ERROR: {}", Chain(error));
+    }
+    glance_config::log::flush();
+    outcome.map_or_else(|error| ExitCode::from(error.status()), |()| ExitCode::SUCCESS)
+}
+
+fn start(args: Args) -> Result<(), DaemonError> {
+    let Loaded { config, path, warnings } = glance_config::load_api(&args)?;
+    glance_config::log::init(&config.log)?;
+    for warning in &warnings {
+        log::warn!("{warning}");
+    }
+    let metadata_key = metadata_key(&config)?;
+    let stores = Arc::new(Stores::open(&config.store)?);
+    let flavor = config.paste_deploy.flavor.auth;
+    let bind_host = config.listen.bind_host.to_string();
+    let authenticator = glance_auth::from_config(flavor, &config.access, &bind_host)?;
+    let rules = Arc::new(LiveRules::load(&config, &path)?);
+    let listener = listen(&config)?;
+    let leases = Leases::new(Uuid::new_v4().to_string(), config.service.lease());
+    let registry = registry_options(&config);
+    let options = connection_options(&config);
+    let (publish, current) = watch::channel(Arc::new(config));
+    let service = {
+        let (stores, registry, current) = (stores.clone(), registry.clone(), current.clone());
+        // Each reactor thread has a client of the registry of its own.
+        move || {
+            let client = RegistryClient::new(&registry);
+            let (stores, leases) = (stores.clone(), leases.clone());
+            ImageService::new(client, stores, leases, metadata_key.clone(), current.clone())
+        }
+    };
+    actix_rt::System::new().block_on(async move {
+        let recovery = Recovery::new(service(), flavor == AuthFlavor::FakeAuth);
+        let (for_app, rules_of_app) = (service, rules.clone());
+        let server = connection::serve(listener, options, move || {
+            app::app(AppState::new(for_app(), authenticator.clone(), rules_of_app.clone()))
+        })
+        .map_err(DaemonError::Server)?;
+        let reload = Reload { args, stores, rules, publish };
+        actix_rt::spawn(heed_signals(server.handle(), reload).map_err(DaemonError::Server)?);
+        actix_rt::spawn(recovery.run());
+        if let Err(error) = glance_config::ready::announce() {
+            log::warn!("whoever started this daemon cannot be told that it is ready: {error}");
+        }
+        server.await.map_err(DaemonError::Server)?;
+        log::info!("stopped");
+        Ok(())
+    })
+}
+
+fn metadata_key(config: &ApiConfig) -> Result<Option<Arc<MetadataKey>>, DaemonError> {
+    let Some(key) = &config.location.metadata_encryption_key else { return Ok(None) };
+    let key = MetadataKey::new(&String::from_utf8_lossy(key.bytes()))?;
+    Ok(Some(Arc::new(key)))
+}
+
+fn listen(config: &ApiConfig) -> Result<TcpListener, DaemonError> {
+    let (host, port) = (config.listen.bind_host, config.listen.bind_port);
+    let failed =
+        |source| DaemonError::Listen { address: format!("{host}:{port}"), source };
+    let listener = TcpListener::bind((host, port)).map_err(failed)?;
+    // The standard library listens with a backlog of its own; listening again only changes that.
+    let backlog = i32::try_from(config.listen.backlog.get()).unwrap_or(i32::MAX);
+    rustix::net::listen(&listener, backlog).map_err(|error| failed(error.into()))?;
+    let address = listener.local_addr().map_err(failed)?;
+    log::info!("glance-api {} listens on {address}", env!("CARGO_PKG_VERSION"));
+    Ok(listener)
+}
+
+fn registry_options(config: &ApiConfig) -> RegistryOptions {
+    RegistryOptions {
+        base_url: config.registry.base_url(),
+        timeout: config.registry.registry_client_timeout.limit(),
+        forwarding: Forwarding {
+            user_token: config.registry.use_user_token,
+            identity_headers: config.registry.send_identity_headers,
+        },
+    }
+}
+
+fn connection_options(config: &ApiConfig) -> connection::Options {
+    let listen = &config.listen;
+    connection::Options {
+        workers: listen.worker_threads(),
+        keep_alive: listen.http_keepalive,
+        idle_timeout: listen.client_socket_timeout.limit(),
+        head_timeout: config.service.head_timeout(),
+        socket_timeout: listen.client_socket_timeout.limit(),
+        max_header_line: listen.max_header_line.get(),
+        tcp_keepidle: Some(listen.keep_idle()),
+        shutdown_timeout: config.service.shutdown_timeout,
+        ..connection::Options::default()
+    }
+}
+
+/// What SIGHUP renews.
+struct Reload {
+    args: Args,
+    stores: Arc<Stores>,
+    rules: Arc<LiveRules>,
+    publish: watch::Sender<Arc<ApiConfig>>,
+}
+
+/// SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads.
+fn heed_signals(
+    server: ServerHandle,
+    reload: Reload,
+) -> io::Result<impl Future<Output = ()> + 'static> {
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let mut hangup = signal(SignalKind::hangup())?;
+    let reload = Arc::new(reload);
+    Ok(async move {
+        loop {
+            tokio::select! {
+                _ = stop_signal(&mut terminate, &mut interrupt) => break,
+                _ = hangup.recv() => {
+                    let reload = reload.clone();
+                    // It reads files.
+                    let _ = tokio::task::spawn_blocking(move || reload.run()).await;
+                }
+            }
+        }
+        log::info!("stopping: running transfers may finish");
+        let graceful = server.stop(true);
+        tokio::select! {
+            () = graceful => {}
+            _ = stop_signal(&mut terminate, &mut interrupt) => {
+                log::warn!("stopping at once: running transfers are cut");
+                server.stop(false).await;
+            }
+        }
+    })
+}
+
+async fn stop_signal(terminate: &mut Signal, interrupt: &mut Signal) {
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+impl Reload {
+    /// Takes over what can change while transfers run, and names what cannot. After an error
+    /// everything stays as it was.
+    fn run(&self) {
+        let Loaded { config, path, warnings } = match glance_config::load_api(&self.args) {
+            Ok(loaded) => loaded,
+            Err(error) => {
+                log::error!("not reloaded: {}", Chain(&error));
+                return;
+            }
+        };
+        for warning in &warnings {
+            log::warn!("{warning}");
+        }
+        for change in ApiConfig::changes(&self.publish.borrow(), &config) {
+            if !change.reloadable {
+                log::warn!("{} changed; it takes effect after a restart", change.option);
+            }
+        }
+        if let Err(error) = glance_config::log::reconfigure(&config.log) {
+            log::error!("the log stays as it was: {}", Chain(&error));
+        }
+        if let Err(error) = self.stores.reload(&config.store) {
+            log::error!("the stores stay as they were: {}", Chain(&error));
+        }
+        if let Err(error) = self.rules.reload(&config, &path) {
+            log::error!("the rules stay as they were: {}", Chain(&error));
+        }
+        self.publish.send_replace(Arc::new(config));
+        log::info!("reloaded {}", path.display());
+    }
+}
+
+/// An error with its causes in one line.
+struct Chain<'a, E>(&'a E);
+
+impl<E: Error> fmt::Display for Chain<'_, E> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}

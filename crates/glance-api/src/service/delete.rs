@@ -1,0 +1,77 @@
+//! Deleting an image: its record first, then its data, so that a crash in between leaves work for
+//! recovery and never an image without data.
+
+use glance_core::image::{Image, ImageFields, ImageStatus};
+use glance_core::location::LocationData;
+use glance_registry_client::Limits;
+use glance_store::error::StoreError;
+
+use super::failpoint::failpoint;
+use super::{ImageService, Requester, ServiceError};
+
+impl ImageService {
+    /// Deletes `image`, which the caller has just found. A running upload of it is cancelled.
+    ///
+    /// With `delayed_delete` an image that has data becomes `pending_delete` and keeps the data for
+    /// `scrub_time`. When the store cannot delete the data now, the image is gone all the same and
+    /// recovery deletes the data later.
+    pub async fn delete(&self, requester: &Requester, image: &Image) -> Result<(), ServiceError> {
+        let id = &image.id;
+        if image.protected {
+            return Err(ServiceError::Protected { id: id.clone() });
+        }
+        match image.status {
+            ImageStatus::PendingDelete => {
+                return Err(ServiceError::PendingDelete { id: id.clone() });
+            }
+            ImageStatus::Deleted if image.deleted => {
+                return Err(ServiceError::NotFound { id: id.clone() });
+            }
+            _ => {}
+        }
+        let delayed = self.config().deletion.delayed_delete && image.location.is_some();
+        let status =
+            if delayed { ImageStatus::PendingDelete } else { ImageStatus::Deleted };
+        let fields = ImageFields { status: Some(status), ..ImageFields::default() };
+        self.registry
+            .update_image(requester.caller(), id, &fields, Limits::default())
+            .await
+            .map_err(|error| ServiceError::from_registry(error, id))?;
+        self.leases.cancel(id);
+        failpoint("delete-after-mark");
+        if !delayed && !self.delete_data(id, &image.location_data).await {
+            // The row stays as it is, `deleted` but not gone: recovery finds it by that.
+            return Ok(());
+        }
+        failpoint("delete-after-data");
+        self.registry
+            .delete_image(requester.caller(), id)
+            .await
+            .map_err(|error| ServiceError::from_registry(error, id))?;
+        log::info!("image {id} is {status}");
+        Ok(())
+    }
+
+    /// Deletes the data at every active location. False when some of it may still be there.
+    pub(super) async fn delete_data(&self, id: &str, locations: &[LocationData]) -> bool {
+        let mut gone = true;
+        for location in locations.iter().filter(|location| location.status != "deleted") {
+            let outcome = match self.decrypted(&location.url) {
+                Ok(url) => self.stores.delete(&url).await,
+                Err(_) => Err(StoreError::BadLocation),
+            };
+            match outcome {
+                // A location that no store of ours serves holds nothing that is ours to delete.
+                Ok(())
+                | Err(
+                    StoreError::NotFound | StoreError::Unsupported | StoreError::UnknownStore(_),
+                ) => {}
+                Err(error) => {
+                    log::error!("the data of image {id} is not deleted yet: {error}");
+                    gone = false;
+                }
+            }
+        }
+        gone
+    }
+}

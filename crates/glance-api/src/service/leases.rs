@@ -1,0 +1,108 @@
+//! Which uploads this daemon runs, and the leases it holds for them.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use tokio::sync::watch;
+
+/// The uploads of this daemon: at most one for each image.
+#[derive(Debug)]
+pub struct Leases {
+    holder: String,
+    seconds: u32,
+    uploads: Mutex<HashMap<String, watch::Sender<bool>>>,
+}
+
+/// One running upload. Dropping it ends the renewal of its lease.
+#[derive(Debug)]
+pub(super) struct Held {
+    leases: Arc<Leases>,
+    id: String,
+    cancelled: watch::Receiver<bool>,
+}
+
+impl Leases {
+    /// Leases of a daemon that starts now. `holder` must be new at every start, so that what the
+    /// last run left is recognised as left.
+    pub fn new(holder: String, lease: Duration) -> Arc<Self> {
+        let seconds = u32::try_from(lease.as_secs()).unwrap_or(u32::MAX).max(1);
+        Arc::new(Self { holder, seconds, uploads: Mutex::default() })
+    }
+
+    /// Who holds them: this run of this daemon.
+    pub(super) fn holder(&self) -> &str {
+        &self.holder
+    }
+
+    /// How long a lease holds without renewal.
+    pub(super) fn seconds(&self) -> u32 {
+        self.seconds
+    }
+
+    /// Notes that an upload of image `id` begins. None if one is running already.
+    pub(super) fn enter(self: &Arc<Self>, id: &str) -> Option<Held> {
+        let mut uploads = self.uploads();
+        if uploads.contains_key(id) {
+            return None;
+        }
+        let (cancel, cancelled) = watch::channel(false);
+        uploads.insert(id.to_owned(), cancel);
+        Some(Held { leases: self.clone(), id: id.to_owned(), cancelled })
+    }
+
+    /// Ends the upload of image `id`, if this daemon runs one.
+    pub(super) fn cancel(&self, id: &str) {
+        if let Some(cancel) = self.uploads().get(id) {
+            cancel.send_replace(true);
+        }
+    }
+
+    /// The images being uploaded.
+    pub(super) fn images(&self) -> Vec<String> {
+        self.uploads().keys().cloned().collect()
+    }
+
+    fn uploads(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<bool>>> {
+        // The map is whole after every statement, so a panic elsewhere cannot have broken it.
+        self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Held {
+    /// Becomes true when the upload is to end.
+    pub(super) fn cancelled(&self) -> watch::Receiver<bool> {
+        self.cancelled.clone()
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        self.leases.uploads().remove(&self.id);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_upload_for_each_image() {
+        let leases = Leases::new("h".into(), Duration::from_secs(30));
+        let held = leases.enter("a").unwrap();
+        assert!(leases.enter("a").is_none());
+        assert!(leases.enter("b").is_some());
+        drop(held);
+        assert!(leases.enter("a").is_some());
+    }
+
+    #[test]
+    fn cancelling_reaches_the_upload() {
+        let leases = Leases::new("h".into(), Duration::from_secs(30));
+        let held = leases.enter("a").unwrap();
+        leases.cancel("b");
+        assert!(!*held.cancelled().borrow());
+        leases.cancel("a");
+        assert!(*held.cancelled().borrow());
+    }
+}

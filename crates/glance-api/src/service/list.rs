@@ -1,0 +1,41 @@
+//! Lists of images, and one image.
+
+use glance_core::image::Image;
+use glance_core::wire::ImageSummary;
+
+use super::{ImageService, Requester, ServiceError};
+
+impl ImageService {
+    /// One page of the images that the caller may see, short. `query` are filters and page as the
+    /// registry takes them; wrong ones are [`ServiceError::Rejected`].
+    pub async fn list(
+        &self,
+        requester: &Requester,
+        query: &[(String, String)],
+    ) -> Result<Vec<ImageSummary>, ServiceError> {
+        self.registry
+            .get_images(requester.caller(), query)
+            .await
+            .map_err(|error| ServiceError::from_registry(error, ""))
+    }
+
+    /// The same with all that is known of each image.
+    pub async fn list_detailed(
+        &self,
+        requester: &Requester,
+        query: &[(String, String)],
+    ) -> Result<Vec<Image>, ServiceError> {
+        self.registry
+            .get_images_detailed(requester.caller(), query)
+            .await
+            .map_err(|error| ServiceError::from_registry(error, ""))
+    }
+
+    /// One image that the caller may see, in whatever status.
+    pub async fn find(&self, requester: &Requester, id: &str) -> Result<Image, ServiceError> {
+        self.registry
+            .get_image(requester.caller(), id)
+            .await
+            .map_err(|error| ServiceError::from_registry(error, id))
+    }
+}

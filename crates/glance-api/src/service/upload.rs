@@ -1,0 +1,278 @@
+//! From `queued` to `active` or `killed`: the one path on which data becomes an image.
+//!
+//! lease → `saving` → store → compare → `active`. The lease comes first, so that there is no moment
+//! in which an image is `saving` and nobody would notice that its uploader died.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use glance_core::image::{Image, ImageFields, ImageStatus};
+use glance_core::location::LocationData;
+use glance_core::wire::AcquireLease;
+use glance_registry_client::{Limits, RegistryError};
+use glance_store::data::ImageData;
+use glance_store::error::{DataError, StoreError};
+use glance_store::store::ImageStore;
+use glance_store::stores::Stored;
+
+use super::create::image_id;
+use super::failpoint::failpoint;
+use super::intake::{Intake, Reservation};
+use super::leases::Held;
+use super::{ImageService, Requester, ServiceError};
+
+/// The first pause before another attempt to activate; it doubles up to [`LONGEST_PAUSE`].
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_secs(2);
+
+impl ImageService {
+    /// Uploads `data` to `image`, which is `queued`, and gives the active image.
+    ///
+    /// Runs as a task of its own: a caller who hangs up cannot leave the image `saving`. On an error
+    /// the image is `killed` (or gone, if it was deleted meanwhile) and nothing of it is in the
+    /// store; if the registry cannot be told, recovery sees to that. [`ServiceError::NotQueued`]
+    /// leaves the image to whoever was faster.
+    pub(super) async fn upload(
+        &self,
+        requester: Arc<Requester>,
+        image: Image,
+        store: Option<Arc<dyn ImageStore>>,
+        data: ImageData,
+    ) -> Result<Image, ServiceError> {
+        let store = store.ok_or(ServiceError::StoreCannotAdd)?;
+        let service = self.clone();
+        let task = async move { service.upload_under_lease(&requester, image, &store, data).await };
+        actix_rt::spawn(task).await.unwrap_or_else(|error| {
+            Err(ServiceError::Store(StoreError::Unavailable(io::Error::other(error))))
+        })
+    }
+
+    async fn upload_under_lease(
+        &self,
+        requester: &Arc<Requester>,
+        image: Image,
+        store: &Arc<dyn ImageStore>,
+        data: ImageData,
+    ) -> Result<Image, ServiceError> {
+        let held = self.leases.enter(&image.id).ok_or(ServiceError::NotQueued)?;
+        let reservation = self.reserve_bytes(requester, &image, store.name(), data.size).await?;
+        failpoint("upload-after-lease");
+        let outcome = self.upload_held(requester, &image, store, data, &held, reservation).await;
+        if !matches!(outcome, Err(ServiceError::Registry(_))) {
+            self.release(requester, &image.id).await;
+        }
+        outcome
+    }
+
+    async fn upload_held(
+        &self,
+        requester: &Arc<Requester>,
+        image: &Image,
+        store: &Arc<dyn ImageStore>,
+        data: ImageData,
+        held: &Held,
+        reservation: Option<Reservation>,
+    ) -> Result<Image, ServiceError> {
+        let id = &image.id;
+        self.set_saving(requester, id).await?;
+        failpoint("upload-after-saving");
+        let stored = match self.keep(image, store, data, held, reservation).await {
+            Ok(stored) => stored,
+            Err(error) => {
+                self.kill(requester, id, &error).await;
+                return Err(deleted_if_cancelled(error, id));
+            }
+        };
+        failpoint("upload-after-store");
+        match self.activate(requester, image, &stored).await {
+            Ok(image) => {
+                failpoint("upload-after-activate");
+                log::info!("image {id} is active with {} bytes", stored.size);
+                Ok(image)
+            }
+            // Whether the registry made it active is unknown: the lease decides, not we.
+            Err(error @ ServiceError::Registry(_)) => {
+                log::error!("image {id} is stored but could not be activated: {error}");
+                Err(error)
+            }
+            Err(error) => {
+                self.discard(store, &stored).await;
+                self.kill(requester, id, &error).await;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes the lease and reserves the owner's quota. None if the registry knows no leases.
+    async fn reserve_bytes(
+        &self,
+        requester: &Arc<Requester>,
+        image: &Image,
+        store: &str,
+        size: Option<u64>,
+    ) -> Result<Option<Reservation>, ServiceError> {
+        let declared = image.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+        let lease = AcquireLease {
+            holder: self.leases.holder().to_owned(),
+            seconds: self.leases.seconds(),
+            store: store.to_owned(),
+            bytes: size.unwrap_or(declared),
+            quota: self.config().limits.user_storage_quota.limit(),
+        };
+        match self.registry.acquire_lease(requester.caller(), &image.id, &lease).await {
+            Ok(()) => {}
+            // Glance's own registry. Without a lease, what a crash leaves `saving` stays so.
+            Err(RegistryError::Refused { status: 404, .. }) => {
+                log::debug!("the registry knows no leases");
+                return Ok(None);
+            }
+            Err(RegistryError::Refused { status: 409, .. }) => return Err(ServiceError::NotQueued),
+            Err(RegistryError::Refused { status: 413, .. }) => {
+                return Err(ServiceError::OverStorageQuota);
+            }
+            Err(error) => return Err(ServiceError::from_registry(error, &image.id)),
+        }
+        Ok(Some(Reservation {
+            registry: self.registry.clone(),
+            requester: requester.clone(),
+            image_id: image.id.clone(),
+            lease,
+        }))
+    }
+
+    async fn set_saving(&self, requester: &Requester, id: &str) -> Result<(), ServiceError> {
+        let fields = ImageFields { status: Some(ImageStatus::Saving), ..ImageFields::default() };
+        let limits = Limits { from_state: Some(ImageStatus::Queued), ..Limits::default() };
+        match self.registry.update_image(requester.caller(), id, &fields, limits).await {
+            Ok(_) => Ok(()),
+            Err(RegistryError::Refused { status: 409, .. }) => Err(ServiceError::NotQueued),
+            Err(error) => Err(ServiceError::from_registry(error, id)),
+        }
+    }
+
+    /// Stores the data and compares it with what was declared. On an error nothing is left.
+    async fn keep(
+        &self,
+        image: &Image,
+        store: &Arc<dyn ImageStore>,
+        data: ImageData,
+        held: &Held,
+        reservation: Option<Reservation>,
+    ) -> Result<Stored, ServiceError> {
+        let declared = image.size.and_then(|size| u64::try_from(size).ok()).filter(|s| *s > 0);
+        if let (Some(coming), Some(supplied)) = (data.size, declared)
+            && coming != supplied
+        {
+            return Err(ServiceError::SizeMismatch { supplied, found: coming });
+        }
+        let cap = self.config().limits.image_size_cap.get();
+        let data = Intake::new(held.cancelled(), reservation).watch(data);
+        let stored = self.stores.add(store, &image_id(image)?, data, Some(cap)).await?;
+        let mismatch = match (declared, &image.checksum) {
+            (Some(supplied), _) if supplied != stored.size => {
+                ServiceError::SizeMismatch { supplied, found: stored.size }
+            }
+            (_, Some(supplied)) if *supplied != stored.md5_hex => ServiceError::ChecksumMismatch {
+                supplied: supplied.clone(),
+                found: stored.md5_hex.clone(),
+            },
+            _ => return Ok(stored),
+        };
+        self.discard(store, &stored).await;
+        Err(mismatch)
+    }
+
+    /// Makes the image active if it is still `saving`, and tries again for a while when the registry
+    /// does not answer.
+    async fn activate(
+        &self,
+        requester: &Requester,
+        image: &Image,
+        stored: &Stored,
+    ) -> Result<Image, ServiceError> {
+        let id = &image.id;
+        let url = self
+            .encrypted(&stored.location)
+            .map_err(|error| ServiceError::Store(StoreError::Unavailable(io::Error::other(error))))?;
+        let mut location = LocationData::active(url.clone());
+        location.metadata = stored.metadata.clone();
+        let fields = ImageFields {
+            status: Some(ImageStatus::Active),
+            size: Some(Some(i64::try_from(stored.size).unwrap_or(i64::MAX))),
+            checksum: Some(Some(stored.md5_hex.clone())),
+            location: Some(url.clone()),
+            location_data: Some(vec![location]),
+            ..ImageFields::default()
+        };
+        let limits = Limits { from_state: Some(ImageStatus::Saving), ..Limits::default() };
+        let give_up = Instant::now() + self.config().service.activate_retry_seconds;
+        let mut pause = FIRST_PAUSE;
+        let mut asked_before = false;
+        loop {
+            match self.registry.update_image(requester.caller(), id, &fields, limits).await {
+                Ok(image) => return Ok(image),
+                Err(RegistryError::Refused { status: 404 | 409, .. }) if asked_before => {
+                    // Perhaps an earlier attempt took effect and only its answer was lost.
+                    return match self.registry.get_image(requester.caller(), id).await {
+                        Ok(image) if image.location.as_ref() == Some(&url) => Ok(image),
+                        Ok(_) | Err(RegistryError::Refused { .. }) => {
+                            Err(ServiceError::DeletedDuringUpload { id: id.clone() })
+                        }
+                        Err(error) => Err(ServiceError::Registry(error)),
+                    };
+                }
+                Err(RegistryError::Refused { status: 404 | 409, .. }) => {
+                    return Err(ServiceError::DeletedDuringUpload { id: id.clone() });
+                }
+                Err(error @ RegistryError::Unavailable(_)) if Instant::now() < give_up => {
+                    log::warn!("image {id} is stored; activating it again in {pause:?}: {error}");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(LONGEST_PAUSE);
+                    asked_before = true;
+                }
+                Err(error) => return Err(ServiceError::from_registry(error, id)),
+            }
+        }
+    }
+
+    /// Marks an image whose upload failed. If that fails too, the lease runs out and recovery does
+    /// it.
+    async fn kill(&self, requester: &Requester, id: &str, reason: &ServiceError) {
+        let fields = ImageFields { status: Some(ImageStatus::Killed), ..ImageFields::default() };
+        let limits = Limits { from_state: Some(ImageStatus::Saving), ..Limits::default() };
+        match self.registry.update_image(requester.caller(), id, &fields, limits).await {
+            Ok(_) => log::warn!("image {id} is killed: {reason}"),
+            Err(RegistryError::Refused { .. }) => {
+                log::warn!("the upload of image {id}, which is gone, ends: {reason}");
+            }
+            Err(error) => log::error!("image {id} stays saving for recovery: {reason}; {error}"),
+        }
+    }
+
+    async fn discard(&self, store: &Arc<dyn ImageStore>, stored: &Stored) {
+        if let Err(error) = store.delete(&stored.location).await
+            && !matches!(error, StoreError::NotFound)
+        {
+            log::error!("rejected data is left at {}: {error}", stored.location);
+        }
+    }
+
+    async fn release(&self, requester: &Requester, id: &str) {
+        let holder = self.leases.holder();
+        match self.registry.release_lease(requester.caller(), id, holder).await {
+            Ok(()) | Err(RegistryError::Refused { .. }) => {}
+            Err(error) => log::warn!("the lease of image {id} runs out by itself: {error}"),
+        }
+    }
+}
+
+fn deleted_if_cancelled(error: ServiceError, id: &str) -> ServiceError {
+    match error {
+        ServiceError::Data(DataError::Cancelled) => {
+            ServiceError::DeletedDuringUpload { id: id.to_owned() }
+        }
+        ServiceError::Data(DataError::OverQuota) => ServiceError::OverStorageQuota,
+        other => other,
+    }
+}
