@@ -1,4 +1,3 @@
 //! The public daemon: dialects and the image service.
 
-mod rules;
-pub mod service;
+pub mod connection;

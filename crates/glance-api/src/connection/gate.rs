@@ -1,0 +1,393 @@
+//! The read side: heads are read and checked here, bodies are followed to their ends.
+
+use std::{
+    io,
+    pin::Pin,
+    rc::Rc,
+    task::{Context, Poll, ready},
+    time::{Duration, Instant},
+};
+
+use bytes::{Buf, Bytes};
+use tokio::{
+    io::{AsyncRead, ReadBuf},
+    net::TcpStream,
+};
+
+use super::{
+    alarm::Alarm,
+    framing::{BadFraming, Framing, Step},
+    handle::{BodyFault, Interim, Phase, Received, Shared, Unread},
+    head::{BodyLength, Head},
+    plain::{plain_head, refused_head},
+    refusal::Refusal,
+    scan::Scan,
+    window::Window,
+};
+
+/// A refused request's body is read and thrown away up to this size, so that the connection can
+/// go on; a longer one ends it.
+pub(super) const DRAIN_LIMIT: u64 = 1024 * 1024;
+
+/// What a client may ask of a connection.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Limits {
+    /// Whether more than one request is.
+    pub(super) keep_alive: bool,
+    /// Bytes of one header line.
+    pub(super) line: usize,
+    /// From the first byte of a head to its last.
+    pub(super) head: Duration,
+    /// Between requests; `None` for no limit.
+    pub(super) idle: Option<Duration>,
+    /// Between two reads or writes within a body; `None` for no limit.
+    pub(super) socket: Option<Duration>,
+}
+
+pub(super) struct Gate {
+    limits: Limits,
+    window: Window,
+    scan: Scan,
+    state: State,
+    /// What the dispatcher reads before anything else.
+    stage: Bytes,
+    /// No request has come yet.
+    fresh: bool,
+    head_since: Option<Instant>,
+    body_since: Option<Instant>,
+    /// The client will send no other request.
+    last: bool,
+    /// The client will send nothing.
+    eof: bool,
+    /// Something the client sends will not be read.
+    ignores: bool,
+}
+
+#[derive(Debug)]
+enum State {
+    /// Waiting for a head, or in the midst of one.
+    Head,
+    /// In a body. The dispatcher is to read `suffix` after it.
+    Body {
+        framing: Framing,
+        suffix: &'static [u8],
+    },
+    /// Waiting for the answer.
+    Busy,
+    /// Nothing more is read.
+    Over,
+}
+
+impl Gate {
+    pub(super) fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            window: Window::new(),
+            scan: Scan::default(),
+            state: State::Head,
+            stage: Bytes::new(),
+            fresh: true,
+            head_since: None,
+            body_since: None,
+            last: false,
+            eof: false,
+            ignores: false,
+        }
+    }
+
+    /// What the dispatcher reads: plain heads, bodies, and an end of file when the connection is to
+    /// be closed or a body has broken off.
+    pub(super) fn poll_read(
+        &mut self,
+        cx: &mut Context<'_>,
+        tcp: &mut TcpStream,
+        shared: &Shared,
+        alarm: &mut Alarm,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let before = buf.filled().len();
+        loop {
+            if !self.stage.is_empty() {
+                let count = self.stage.len().min(buf.remaining());
+                buf.put_slice(&self.stage[..count]);
+                self.stage.advance(count);
+                return Poll::Ready(Ok(()));
+            }
+            self.settle(shared);
+            match self.state {
+                State::Head => ready!(self.poll_head(cx, tcp, shared, alarm)),
+                State::Body { .. } => ready!(self.poll_body(cx, tcp, shared, alarm, buf)),
+                State::Busy => return self.poll_busy(cx, tcp, shared, alarm),
+                State::Over
+                    if shared.phase.get() == Phase::Idle || shared.fault.get().is_some() =>
+                {
+                    return Poll::Ready(Ok(()));
+                }
+                State::Over => {
+                    shared.reader_waits.set(true);
+                    return Poll::Pending;
+                }
+            }
+            if buf.filled().len() > before {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Whether the client may be sending what will not be read, so that closing the connection at
+    /// once could make it miss the answer.
+    pub(super) fn is_sent_to(&self) -> bool {
+        let unread = matches!(self.state, State::Body { .. }) || !self.window.is_empty();
+        !self.eof && (self.ignores || unread)
+    }
+
+    /// Reads and forgets; ready at the end of file.
+    pub(super) fn poll_discard(
+        &mut self,
+        cx: &mut Context<'_>,
+        tcp: &mut TcpStream,
+        mut progress: impl FnMut(),
+    ) -> Poll<()> {
+        loop {
+            self.window.consume(usize::MAX);
+            match ready!(self.window.poll_fill(cx, tcp)) {
+                Ok(0) | Err(_) => return Poll::Ready(()),
+                Ok(_) => progress(),
+            }
+        }
+    }
+
+    /// Draws the consequences of an answer that is complete.
+    fn settle(&mut self, shared: &Shared) {
+        if shared.phase.get() != Phase::Idle {
+            return;
+        }
+        let drains = match shared.unread.get() {
+            Unread::AtMost(bytes) => bytes <= DRAIN_LIMIT,
+            Unread::Unknown => false,
+        };
+        match self.state {
+            State::Busy if shared.closing.get() => self.state = State::Over,
+            State::Busy => self.state = State::Head,
+            State::Body { .. } if self.last || !drains || shared.closing.get() => {
+                self.ignores = true;
+                self.state = State::Over;
+            }
+            _ => {}
+        }
+    }
+
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        tcp: &mut TcpStream,
+        shared: &Shared,
+        alarm: &mut Alarm,
+    ) -> Poll<()> {
+        loop {
+            self.window.consume(self.scan.blank(self.window.bytes()));
+            match self.scan.look(self.window.bytes(), self.limits.line) {
+                Ok(Some((head, length))) => {
+                    self.window.consume(length);
+                    self.accept(head, shared);
+                    return Poll::Ready(());
+                }
+                Ok(None) => {}
+                Err(refusal) => {
+                    self.refuse(refusal, shared);
+                    return Poll::Ready(());
+                }
+            }
+            if !self.window.is_empty() {
+                self.head_since.get_or_insert_with(Instant::now);
+            }
+            match self.window.poll_fill(cx, tcp) {
+                Poll::Ready(Ok(0) | Err(_)) => {
+                    self.eof = true;
+                    self.state = State::Over;
+                    return Poll::Ready(());
+                }
+                Poll::Ready(Ok(_)) => {}
+                Poll::Pending => return self.poll_head_deadline(cx, shared, alarm),
+            }
+        }
+    }
+
+    fn poll_head_deadline(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared,
+        alarm: &mut Alarm,
+    ) -> Poll<()> {
+        shared.reader_waits.set(false);
+        let idle_since = shared.idle_since.get();
+        let deadline = match self.head_since {
+            Some(since) => Some(since + self.limits.head),
+            None if self.fresh => Some(idle_since + self.limits.head),
+            None => self.limits.idle.map(|idle| idle_since + idle),
+        };
+        if !deadline.is_some_and(|deadline| alarm.passed(cx, deadline)) {
+            return Poll::Pending;
+        }
+        match self.head_since {
+            Some(_) => self.refuse(Refusal::HeadTimeout, shared),
+            None => self.state = State::Over,
+        }
+        Poll::Ready(())
+    }
+
+    fn accept(&mut self, head: Head, shared: &Shared) {
+        self.fresh = false;
+        self.head_since = None;
+        self.body_since = None;
+        self.scan = Scan::default();
+        self.last = !(head.keep_alive() && self.limits.keep_alive);
+        let (stage, suffix) = plain_head(&head);
+        self.stage = stage;
+        self.state = match head.body() {
+            BodyLength::Empty => self.after_body(),
+            BodyLength::Known(length) => State::Body {
+                framing: Framing::Length(length),
+                suffix,
+            },
+            BodyLength::Chunked => State::Body {
+                framing: Framing::chunked(),
+                suffix,
+            },
+        };
+        let waits = head.expects_continue() && head.body() != BodyLength::Empty;
+        shared.asked(Received::Request(Rc::new(head)), waits);
+        self.publish(shared);
+    }
+
+    fn refuse(&mut self, refusal: Refusal, shared: &Shared) {
+        self.ignores = true;
+        self.state = State::Over;
+        self.stage = refused_head();
+        self.window.consume(usize::MAX);
+        shared.asked(Received::Refused(refusal), false);
+    }
+
+    fn after_body(&self) -> State {
+        if self.last { State::Over } else { State::Busy }
+    }
+
+    fn poll_body(
+        &mut self,
+        cx: &mut Context<'_>,
+        tcp: &mut TcpStream,
+        shared: &Shared,
+        alarm: &mut Alarm,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<()> {
+        let State::Body { framing, suffix } = &mut self.state else {
+            return Poll::Ready(());
+        };
+        let step = if self.window.is_empty() {
+            let before = buf.filled().len();
+            let read = Pin::new(tcp).poll_read(cx, buf);
+            let bytes = &buf.filled()[before..];
+            match read {
+                Poll::Ready(Ok(())) if !bytes.is_empty() => {}
+                Poll::Ready(_) => {
+                    self.eof = true;
+                    self.break_off(BodyFault::Disconnected, shared);
+                    return Poll::Ready(());
+                }
+                Poll::Pending => return self.poll_body_deadline(cx, shared, alarm),
+            }
+            let step = framing.advance(bytes);
+            let used = used(&step);
+            if let Ok(Step { done: true, .. }) = step {
+                self.window.push(&bytes[used..]);
+            }
+            buf.set_filled(before + used);
+            step
+        } else {
+            let bytes = self.window.bytes();
+            let bytes = &bytes[..bytes.len().min(buf.remaining())];
+            let step = framing.advance(bytes);
+            let used = used(&step);
+            buf.put_slice(&bytes[..used]);
+            self.window.consume(used);
+            step
+        };
+        self.body_since = None;
+        match step {
+            Ok(Step { done: false, .. }) => {}
+            Ok(Step { done: true, .. }) => {
+                self.stage = Bytes::from_static(suffix);
+                self.state = self.after_body();
+            }
+            Err(BadFraming { .. }) => self.break_off(BodyFault::BadChunk, shared),
+        }
+        self.publish(shared);
+        Poll::Ready(())
+    }
+
+    fn poll_body_deadline(
+        &mut self,
+        cx: &mut Context<'_>,
+        shared: &Shared,
+        alarm: &mut Alarm,
+    ) -> Poll<()> {
+        shared.reader_waits.set(true);
+        let limit = match shared.phase.get() {
+            // The client was not yet asked for the body.
+            Phase::Asked if shared.interim.get() == Interim::Expected => return Poll::Pending,
+            Phase::Idle => self.limits.idle.or(self.limits.socket),
+            _ => self.limits.socket,
+        };
+        let since = *self.body_since.get_or_insert_with(Instant::now);
+        if !limit.is_some_and(|limit| alarm.passed(cx, since + limit)) {
+            return Poll::Pending;
+        }
+        self.break_off(BodyFault::TimedOut, shared);
+        Poll::Ready(())
+    }
+
+    fn break_off(&mut self, fault: BodyFault, shared: &Shared) {
+        shared.fault.set(Some(fault));
+        self.ignores = true;
+        self.state = State::Over;
+    }
+
+    /// Waits for the answer; only notices whether there will be something to read after it.
+    fn poll_busy(
+        &self,
+        cx: &mut Context<'_>,
+        tcp: &TcpStream,
+        shared: &Shared,
+        alarm: &mut Alarm,
+    ) -> Poll<io::Result<()>> {
+        let waits = !self.window.is_empty() || tcp.poll_read_ready(cx).is_ready();
+        shared.reader_waits.set(waits);
+        if let Some(idle) = self.limits.idle {
+            // The end of the answer is no reason to look at the clock again.
+            alarm.passed(cx, Instant::now() + idle);
+        }
+        Poll::Pending
+    }
+
+    /// Notes how much of the body is still to come.
+    fn publish(&self, shared: &Shared) {
+        let unread = match &self.state {
+            State::Body {
+                framing: Framing::Length(left),
+                ..
+            } => Unread::AtMost(*left),
+            State::Body { framing, .. } => match framing.clone().advance(self.window.bytes()) {
+                Ok(Step { done: true, used }) => Unread::AtMost(used as u64),
+                _ => Unread::Unknown,
+            },
+            _ => Unread::AtMost(0),
+        };
+        shared.unread.set(unread);
+    }
+}
+
+fn used(step: &Result<Step, BadFraming>) -> usize {
+    match step {
+        Ok(Step { used, .. }) | Err(BadFraming { used }) => *used,
+    }
+}
