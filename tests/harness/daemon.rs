@@ -52,6 +52,9 @@ impl Daemon {
         let child = Command::new(program(name))
             .arg("--config-file")
             .arg(configuration)
+            // They are for the stories; the daemons would take them for options.
+            .env_remove("GLANCE_TEST_API")
+            .env_remove("GLANCE_BIN_DIR")
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output)

@@ -1,0 +1,147 @@
+#!/usr/bin/env python3
+"""Replays every recording of Glance 15 against our daemons, each from an empty service.
+
+    run.py [--jobs N] [--quiet] [NAME ...]       NAME: recordings to replay, else all
+
+Each recording says with which options the real server ran; ours are started with the same. The
+accepted differences stand with their reasons in deviations.txt. The last line counts recordings.
+"""
+import argparse
+import concurrent.futures
+import http.server
+import json
+import pathlib
+import re
+import sys
+import threading
+
+HERE = pathlib.Path(__file__).resolve().parent
+sys.path[:0] = [str(HERE), str(HERE.parent)]
+import replay
+import transport
+import wire
+from cloud import Cloud, ROOT
+
+FOLDERS = ['glance-v1', 'glance-v1-variants', 'glance-v1-registry', 'glance-v1-transport']
+# Beyond Glance: list items carry their address, as the documents before Glance's show it.
+EXTRA = ['uri']
+
+
+class Options:
+    extra = EXTRA
+
+
+def cloud_for(server):
+    """The service that a recording's `server` asks for."""
+    config = dict(server.get('config') or {})
+    files, port = {}, config.pop('REGPORT_FOR_API', None)
+    api = config.pop('EXTRA_API', '')
+    protections = config.pop('property_protection_file', None)
+    if protections:
+        files['protections.conf'] = protections
+        api = api.replace('/tmp/glance-v1-pp.conf', '{directory}/protections.conf')
+    overrides = config.pop('policy.json overrides', None)
+    if overrides:
+        policy = json.loads((ROOT / 'etc' / 'policy.json').read_text())
+        files['policy.json'] = json.dumps({**policy, **overrides})
+    cloud = Cloud(flavor=server['flavor'], api=api, registry=config.pop('EXTRA_REG', ''),
+                  image_format=config.pop('EXTRA_FMT', ''), files=files, registry_port=port and int(port))
+    assert not config, 'unknown settings: %s' % config
+    return cloud
+
+
+def remove_data(cloud, exchange):
+    """What the recorder did by hand before an exchange."""
+    if (exchange.get('note') or '') == 'image file removed behind the server':
+        for path in cloud.images.iterdir():
+            path.unlink()
+
+
+def replay_exchanges(recording, cloud, source):
+    """Yields (place, what was sent, differences) for each exchange."""
+    given = {'api_host': cloud.api_address, 'registry_host': cloud.registry_address,
+             'datadir': str(cloud.directory), 'source_host': source}
+    exchanges = recording['exchanges']
+    for index, exchange, found in replay.Replay(Options, given).run(recording):
+        request = exchange['request']
+        sent = '%s %s (%s)' % (request['method'], request['path'], exchange.get('note') or '')
+        yield '%s#%d' % (recording['name'], index), sent, found
+        for following in exchanges[index + 1:index + 2]:
+            remove_data(cloud, following)
+
+
+def run_one(path, source):
+    """(name, [(place, what was sent, differences)])."""
+    recording = json.loads(path.read_text())
+    if 'cases' in recording:
+        with cloud_for(recording['server']) as cloud:
+            return recording['name'], list(transport.replay_cases(recording, cloud))
+    if 'api_calls' in recording:
+        return recording['name'], list(wire.replay_calls(recording, cloud_for, source))
+    with cloud_for(recording['server']) as cloud:
+        return recording['name'], list(replay_exchanges(recording, cloud, source))
+
+
+def read_deviations():
+    accepted = {}
+    for number, line in enumerate((HERE / 'deviations.txt').read_text().splitlines(), 1):
+        found = re.match(r'([\w.-]+#[\w*-]+):(.*)', line)
+        if found:
+            assert found[2].strip(), 'deviations.txt line %d gives no reason' % number
+            accepted[found[1]] = found[2].strip()
+    return accepted
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument('--jobs', type=int, default=2)
+    parser.add_argument('--quiet', action='store_true', help='name the recordings that differ only')
+    parser.add_argument('names', nargs='*')
+    options = parser.parse_args()
+    server = http.server.ThreadingHTTPServer(('127.0.0.1', 0), replay.Source)
+    server.daemon_threads = True
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    source = '127.0.0.1:%d' % server.server_address[1]
+    accepted, used = read_deviations(), set()
+    paths = [path for folder in FOLDERS for path in sorted((HERE / folder).glob('*.json'))
+             if not options.names or path.stem in options.names]
+    total = equal = deviating = failed = 0
+    with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
+        runs = [(path, pool.submit(run_one, path, source)) for path in paths]
+        for path, run in runs:
+            try:
+                name, results = run.result()
+            except Exception as error:
+                print('%s: %s' % (path.stem, error))
+                failed += 1
+                continue
+            good = bad = 0
+            for place, sent, found in results:
+                total += 1
+                everywhere = place.partition('#')[0] + '#*'
+                if not found:
+                    good += 1
+                elif place in accepted or everywhere in accepted:
+                    deviating += 1
+                    used.add(place if place in accepted else everywhere)
+                else:
+                    bad += 1
+                    print('%s %s' % (place, sent))
+                    for difference in found:
+                        print('    ' + difference)
+            equal += good
+            failed += bool(bad)
+            if bad or not options.quiet:
+                print('%-44s %d/%d' % (name, good, len(results)))
+    if not options.names:
+        for place in sorted(set(accepted) - used):
+            print('deviations.txt: %s no longer deviates' % place)
+            failed += 1
+    share = 100 * deviating / max(total, 1)
+    print('%d of %d exchanges as recorded, %d accepted deviations (%.1f %%)' % (equal, total, deviating, share))
+    print('%d passed, %d failed' % (max(len(paths) - failed, 0), failed))
+    return 1 if failed else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())
