@@ -9,6 +9,7 @@ use bytes::Bytes;
 use futures_core::Stream;
 
 use crate::error::StoreError;
+use crate::file_stream;
 
 /// Some hundred KiB of data in the pieces in which they arrived: one hop between threads each.
 pub type Batch = Vec<Bytes>;
@@ -49,12 +50,28 @@ impl ImageData {
         size: Option<u64>,
         stream: impl Stream<Item = Result<Batch, StoreError>> + Send + 'static,
     ) -> Self {
-        Self { size, source: DataSource::Stream(Box::pin(stream)) }
+        Self {
+            size,
+            source: DataSource::Stream(Box::pin(stream)),
+        }
     }
 
     /// Data that lies in an open file.
     pub fn from_file(range: FileRange) -> Self {
-        Self { size: Some(range.length), source: DataSource::File(range) }
+        Self {
+            size: Some(range.length),
+            source: DataSource::File(range),
+        }
+    }
+
+    /// The data as batches, wherever it comes from, for a receiver that cannot take a file.
+    ///
+    /// A file that turns out shorter than its range ends in an error, never early.
+    pub fn into_stream(self) -> BatchStream {
+        match self.source {
+            DataSource::Stream(stream) => stream,
+            DataSource::File(range) => file_stream::read(range),
+        }
     }
 }
 
@@ -64,6 +81,9 @@ impl fmt::Debug for ImageData {
             DataSource::Stream(_) => "stream",
             DataSource::File(_) => "file",
         };
-        f.debug_struct("ImageData").field("size", &self.size).field("source", &kind).finish()
+        f.debug_struct("ImageData")
+            .field("size", &self.size)
+            .field("source", &kind)
+            .finish()
     }
 }

@@ -16,6 +16,14 @@ pub enum DataError {
     /// More than `image_size_cap` bytes came.
     #[error("the image data is larger than {0} bytes")]
     TooLarge(u64),
+    /// The stream did not bring the bytes that it announced.
+    #[error("{declared} bytes of image data were announced, but {received} came")]
+    WrongSize {
+        /// What was announced.
+        declared: u64,
+        /// What came: all of it if less, else at least so much, because the rest was not read.
+        received: u64,
+    },
     /// The owner's quota was used up while the data came.
     #[error("the owner's storage quota is used up")]
     OverQuota,
@@ -54,4 +62,34 @@ pub enum StoreError {
     /// The store cannot be reached or failed: worth another try later.
     #[error("the image store is unavailable")]
     Unavailable(#[source] io::Error),
+}
+
+/// Why the stores cannot be set up. For the operator: it names the option, and paths.
+#[derive(Debug, Error)]
+#[error("{option}: {reason}")]
+pub struct StartError {
+    /// The option in `[glance_store]` that has to change.
+    pub option: &'static str,
+    /// What is wrong with it.
+    pub reason: String,
+    /// What the system said.
+    #[source]
+    pub source: Option<io::Error>,
+}
+
+impl StartError {
+    pub(crate) fn new(option: &'static str, reason: impl Into<String>) -> Self {
+        Self {
+            option,
+            reason: reason.into(),
+            source: None,
+        }
+    }
+
+    pub(crate) fn caused(self, source: impl Into<io::Error>) -> Self {
+        Self {
+            source: Some(source.into()),
+            ..self
+        }
+    }
 }

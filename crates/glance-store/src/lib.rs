@@ -1,5 +1,17 @@
 //! Where image data is kept: the ImageStore trait and its back-ends.
+//!
+//! A store only moves bytes. [`stores::Stores`] chooses it, counts and hashes what passes, and is
+//! what the rest of the service calls.
 
+#[cfg(any(test, feature = "conformance"))]
+#[doc(hidden)]
+pub mod conformance;
 pub mod data;
 pub mod error;
+pub mod file;
+mod file_stream;
+pub mod md5;
+mod off_reactor;
 pub mod store;
+pub mod stores;
+mod tally;

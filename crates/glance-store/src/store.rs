@@ -5,6 +5,7 @@ use std::fmt;
 use async_trait::async_trait;
 use glance_core::id::ImageId;
 use glance_core::location::LocationUrl;
+use serde_json::{Map, Value};
 
 use crate::data::ImageData;
 use crate::error::StoreError;
@@ -74,6 +75,10 @@ pub trait ImageStore: fmt::Debug + Send + Sync + 'static {
     /// Deletes the data at `location`. [`StoreError::NotFound`] if there is none, so that the caller
     /// decides whether that matters. Readers that have it open read on.
     async fn delete(&self, location: &LocationUrl) -> Result<(), StoreError>;
+
+    /// What the operator noted about the place of `location`, for those who reach it themselves (a
+    /// hypervisor that mounts the same directory). Empty where nothing was noted.
+    fn metadata(&self, location: &LocationUrl) -> Map<String, Value>;
 
     /// Removes whatever an interrupted `add` of image `id` left, published or not. Succeeds when
     /// there is nothing. Only for images that no registry calls active.

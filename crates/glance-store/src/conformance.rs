@@ -1,0 +1,399 @@
+//! The promises that every store keeps, as functions that each store's tests call.
+//!
+//! Each takes an empty-handed store (its ids are its own) and panics where a promise is broken.
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
+
+use std::future::Future;
+use std::pin::pin;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures_util::{StreamExt, TryStreamExt, future, stream};
+use glance_core::id::ImageId;
+use glance_core::location::LocationUrl;
+
+use crate::data::{Batch, ImageData};
+use crate::error::{DataError, StoreError};
+use crate::store::{ByteRange, ImageStore};
+
+/// Calls every promise, one after the other.
+pub async fn all(store: &dyn ImageStore) {
+    keeps_what_it_is_given(store).await;
+    refuses_duplicates(store).await;
+    one_of_several_wins(store).await;
+    reads_ranges(store).await;
+    deletes(store).await;
+    readers_read_on_after_a_delete(store).await;
+    shows_nothing_before_the_end(store).await;
+    leaves_nothing_of_a_broken_upload(store).await;
+    leaves_nothing_of_an_upload_that_was_dropped(store).await;
+    refuses_other_sizes_than_announced(store).await;
+    discards_what_is_there(store).await;
+    refuses_foreign_locations(store).await;
+}
+
+/// `length` bytes that differ by position.
+pub fn bytes(length: usize) -> Vec<u8> {
+    (0..length).map(|at| (at * 7 + at / 251) as u8).collect()
+}
+
+/// The same as a stream of batches of uneven pieces.
+pub fn data(bytes: &[u8], size: Option<u64>) -> ImageData {
+    let batches: Vec<Batch> = bytes
+        .chunks(300_000)
+        .map(|batch| batch.chunks(70_001).map(Bytes::copy_from_slice).collect())
+        .collect();
+    ImageData::from_stream(size, stream::iter(batches.into_iter().map(Ok)))
+}
+
+fn exactly(bytes: &[u8]) -> ImageData {
+    data(bytes, Some(bytes.len() as u64))
+}
+
+/// Everything that the stream brings.
+pub async fn collect(data: ImageData) -> Result<Vec<u8>, StoreError> {
+    let batches: Vec<Batch> = data.into_stream().try_collect().await?;
+    Ok(batches.concat().concat())
+}
+
+async fn read(store: &dyn ImageStore, location: &LocationUrl) -> Vec<u8> {
+    collect(store.get(location, None).await.unwrap())
+        .await
+        .unwrap()
+}
+
+/// Where the store would put the data of `id`; it has none of it afterwards.
+async fn location_of(store: &dyn ImageStore, id: &ImageId) -> LocationUrl {
+    let location = store.add(id, exactly(b"x")).await.unwrap();
+    store.delete(&location).await.unwrap();
+    location
+}
+
+async fn assert_absent(store: &dyn ImageStore, location: &LocationUrl) {
+    let got = store.get(location, None).await;
+    assert!(matches!(got, Err(StoreError::NotFound)), "{got:?}");
+    let stat = store.stat(location).await;
+    assert!(matches!(stat, Err(StoreError::NotFound)), "{stat:?}");
+}
+
+/// What is added comes back, byte by byte, whether its size was announced or not.
+pub async fn keeps_what_it_is_given(store: &dyn ImageStore) {
+    for length in [0, 1, 5 * 1024 * 1024 + 1] {
+        for announced in [true, false] {
+            let bytes = bytes(length);
+            let size = announced.then_some(length as u64);
+            let location = store
+                .add(&ImageId::generate(), data(&bytes, size))
+                .await
+                .unwrap();
+            assert_eq!(location.scheme(), store.schemes()[0]);
+            assert_eq!(
+                store
+                    .stat(&location)
+                    .await
+                    .unwrap()
+                    .size
+                    .unwrap_or(length as u64),
+                length as u64
+            );
+            let got = store.get(&location, None).await.unwrap();
+            assert_eq!(got.size.unwrap_or(length as u64), length as u64);
+            assert!(
+                collect(got).await.unwrap() == bytes,
+                "{length} bytes came back differently"
+            );
+            store.delete(&location).await.unwrap();
+        }
+    }
+}
+
+/// Data is never replaced.
+pub async fn refuses_duplicates(store: &dyn ImageStore) {
+    let id = ImageId::generate();
+    let location = store.add(&id, exactly(b"first")).await.unwrap();
+    for second in [&b"second"[..], b"", b"first"] {
+        let result = store.add(&id, exactly(second)).await;
+        assert!(matches!(result, Err(StoreError::Duplicate)), "{result:?}");
+        assert_eq!(read(store, &location).await, b"first");
+    }
+    store.delete(&location).await.unwrap();
+}
+
+/// Of uploads of one image at the same time exactly one succeeds, and its data is what is kept.
+pub async fn one_of_several_wins(store: &dyn ImageStore) {
+    for _ in 0..5 {
+        let id = ImageId::generate();
+        let bodies: Vec<_> = (1..5_u8)
+            .map(|n| vec![n; 600_000 + usize::from(n)])
+            .collect();
+        let adds = bodies.iter().map(|body| store.add(&id, exactly(body)));
+        let results = future::join_all(adds).await;
+        let mut winners = bodies
+            .iter()
+            .zip(&results)
+            .filter(|(_, result)| result.is_ok());
+        let (body, location) = winners.next().expect("one upload must win");
+        assert!(winners.next().is_none(), "more than one upload won");
+        for result in &results {
+            assert!(
+                matches!(result, Ok(_) | Err(StoreError::Duplicate)),
+                "{result:?}"
+            );
+        }
+        let location = location.as_ref().unwrap();
+        assert!(
+            read(store, location).await == *body,
+            "the winner's data was harmed"
+        );
+        store.delete(location).await.unwrap();
+    }
+}
+
+/// Any part can be read, if the store says so.
+pub async fn reads_ranges(store: &dyn ImageStore) {
+    if !store.capabilities().range {
+        return;
+    }
+    let bytes = bytes(1_000_003);
+    let location = store
+        .add(&ImageId::generate(), exactly(&bytes))
+        .await
+        .unwrap();
+    for (offset, length) in [
+        (0, 1),
+        (0, 1_000_003),
+        (1_000_002, 1),
+        (7, 600_000),
+        (999_000, 1_003),
+    ] {
+        let range = ByteRange {
+            offset: offset as u64,
+            length: length as u64,
+        };
+        let got = store.get(&location, Some(range)).await.unwrap();
+        assert_eq!(got.size, Some(length as u64));
+        assert!(collect(got).await.unwrap() == bytes[offset..offset + length]);
+    }
+    store.delete(&location).await.unwrap();
+}
+
+/// Deleted data is gone, and a second delete says so.
+pub async fn deletes(store: &dyn ImageStore) {
+    let id = ImageId::generate();
+    let location = store.add(&id, exactly(b"data")).await.unwrap();
+    store.delete(&location).await.unwrap();
+    assert_absent(store, &location).await;
+    assert!(matches!(
+        store.delete(&location).await,
+        Err(StoreError::NotFound)
+    ));
+    let again = store.add(&id, exactly(b"again")).await.unwrap();
+    assert_eq!(read(store, &again).await, b"again");
+    store.delete(&again).await.unwrap();
+}
+
+/// A reader that has the data open gets all of it.
+pub async fn readers_read_on_after_a_delete(store: &dyn ImageStore) {
+    let bytes = bytes(3 * 1024 * 1024);
+    let location = store
+        .add(&ImageId::generate(), exactly(&bytes))
+        .await
+        .unwrap();
+    let mut stream = store.get(&location, None).await.unwrap().into_stream();
+    let mut got = stream.next().await.unwrap().unwrap().concat();
+    store.delete(&location).await.unwrap();
+    while let Some(batch) = stream.next().await {
+        got.extend(batch.unwrap().concat());
+    }
+    assert!(got == bytes);
+}
+
+/// While data comes nobody can read or delete any of it.
+pub async fn shows_nothing_before_the_end(store: &dyn ImageStore) {
+    let id = ImageId::generate();
+    let location = location_of(store, &id).await;
+    let (sender, source) = futures_channel();
+    let mut add = pin!(store.add(&id, ImageData::from_stream(None, source)));
+    for _ in 0..20 {
+        sender
+            .send(Ok(vec![Bytes::from(vec![1; 300_000])]))
+            .await
+            .unwrap();
+        assert!(
+            advance(&mut add).await.is_none(),
+            "the upload ended before its source"
+        );
+        assert_absent(store, &location).await;
+        assert!(matches!(
+            store.delete(&location).await,
+            Err(StoreError::NotFound)
+        ));
+    }
+    drop(sender);
+    assert_eq!(read(store, &add.await.unwrap()).await.len(), 20 * 300_000);
+    store.delete(&location).await.unwrap();
+}
+
+/// When the source fails the upload fails in the same way and nothing is there.
+pub async fn leaves_nothing_of_a_broken_upload(store: &dyn ImageStore) {
+    for batches in [0, 1, 9] {
+        for size in [None, Some(10 * 300_000)] {
+            let id = ImageId::generate();
+            let location = location_of(store, &id).await;
+            let good = (0..batches).map(|_| Ok(vec![Bytes::from(vec![1; 300_000])]));
+            let source = good.chain([Err(DataError::Disconnected.into())]);
+            let result = store.add(
+                &id,
+                ImageData::from_stream(size, stream::iter(Vec::from_iter(source))),
+            );
+            let result = result.await;
+            assert!(
+                matches!(result, Err(StoreError::Data(DataError::Disconnected))),
+                "{result:?}"
+            );
+            assert_absent(store, &location).await;
+            assert_empty_place(store, &id).await;
+        }
+    }
+}
+
+/// When the caller goes away, at whatever moment, nothing is there soon after.
+pub async fn leaves_nothing_of_an_upload_that_was_dropped(store: &dyn ImageStore) {
+    for steps in 0..30 {
+        let id = ImageId::generate();
+        let location = location_of(store, &id).await;
+        let bytes = bytes(900_000);
+        {
+            let mut add = pin!(store.add(&id, exactly(&bytes)));
+            let mut done = None;
+            for _ in 0..steps {
+                if let Some(result) = future::poll_immediate(&mut add).await {
+                    done = Some(result.unwrap());
+                    break;
+                }
+                tokio::time::sleep(Duration::from_micros(300)).await;
+            }
+            if done.is_some() {
+                store.delete(&location).await.unwrap();
+            }
+        }
+        eventually(async || matches!(store.stat(&location).await, Err(StoreError::NotFound))).await;
+        // What was published after the drop is taken back, so wait for that, too.
+        tokio::time::sleep(Duration::from_millis(20)).await;
+        eventually(async || matches!(store.stat(&location).await, Err(StoreError::NotFound))).await;
+        assert_empty_place(store, &id).await;
+    }
+}
+
+/// A size that was announced is the size that is kept.
+pub async fn refuses_other_sizes_than_announced(store: &dyn ImageStore) {
+    for announced in [0, 1, 999_999, 1_000_001] {
+        let id = ImageId::generate();
+        let result = store
+            .add(&id, data(&bytes(1_000_000), Some(announced)))
+            .await;
+        assert!(
+            matches!(result, Err(StoreError::Data(DataError::WrongSize { .. }))),
+            "{announced}: {result:?}"
+        );
+        assert_empty_place(store, &id).await;
+    }
+}
+
+/// Discarding removes what is there, and is content when nothing is.
+pub async fn discards_what_is_there(store: &dyn ImageStore) {
+    let id = ImageId::generate();
+    store.discard(&id).await.unwrap();
+    let location = store.add(&id, exactly(b"left behind")).await.unwrap();
+    let other = store
+        .add(&ImageId::generate(), exactly(b"other"))
+        .await
+        .unwrap();
+    for _ in 0..2 {
+        store.discard(&id).await.unwrap();
+        assert_absent(store, &location).await;
+    }
+    assert_eq!(read(store, &other).await, b"other");
+    store.delete(&other).await.unwrap();
+}
+
+/// Locations that are not the store's reach nothing.
+pub async fn refuses_foreign_locations(store: &dyn ImageStore) {
+    for text in [
+        "",
+        "nonsense",
+        "file:",
+        "file://",
+        "other://x/y",
+        "file:///etc/passwd",
+    ] {
+        let location = LocationUrl::new(text);
+        let refused =
+            |error: &StoreError| matches!(error, StoreError::BadLocation | StoreError::NotFound);
+        assert!(
+            store.get(&location, None).await.is_err_and(|e| refused(&e)),
+            "{text}"
+        );
+        assert!(
+            store.stat(&location).await.is_err_and(|e| refused(&e)),
+            "{text}"
+        );
+        assert!(
+            store.delete(&location).await.is_err_and(|e| refused(&e)),
+            "{text}"
+        );
+        assert!(store.metadata(&location).is_empty());
+    }
+}
+
+/// No error and no `Debug` tells a path or a credential.
+pub async fn errors_name_no_path(store: &dyn ImageStore, secret: &str) {
+    let id = ImageId::generate();
+    let location = location_of(store, &id).await;
+    let error = store.get(&location, None).await.unwrap_err();
+    let mut texts = vec![format!("{error:?} {error}")];
+    let mut source = std::error::Error::source(&error);
+    while let Some(cause) = source {
+        texts.push(format!("{cause:?} {cause}"));
+        source = cause.source();
+    }
+    assert!(texts.iter().all(|text| !text.contains(secret)), "{texts:?}");
+}
+
+/// The place of `id` is free: what is added comes back.
+async fn assert_empty_place(store: &dyn ImageStore, id: &ImageId) {
+    let location = store.add(id, exactly(b"free")).await.unwrap();
+    assert_eq!(read(store, &location).await, b"free");
+    store.delete(&location).await.unwrap();
+}
+
+type Items = tokio::sync::mpsc::Sender<Result<Batch, StoreError>>;
+
+fn futures_channel() -> (
+    Items,
+    impl futures_core::Stream<Item = Result<Batch, StoreError>> + Send + 'static,
+) {
+    let (sender, receiver) = tokio::sync::mpsc::channel(4);
+    let source = stream::unfold(receiver, |mut receiver| async {
+        receiver.recv().await.map(|item| (item, receiver))
+    });
+    (sender, source)
+}
+
+/// Lets a future run for a moment.
+async fn advance<F: Future + Unpin>(future: &mut F) -> Option<F::Output> {
+    tokio::time::timeout(Duration::from_millis(5), future)
+        .await
+        .ok()
+}
+
+/// Waits until `holds`, five seconds at most.
+pub async fn eventually(holds: impl AsyncFn() -> bool) {
+    for _ in 0..500 {
+        if holds().await {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    panic!("it did not happen within five seconds");
+}

@@ -1,0 +1,307 @@
+//! Which stores there are, and the one door through which image data goes in and out of them.
+
+use std::sync::Arc;
+
+use glance_config::StoreConfig;
+use glance_core::id::ImageId;
+use glance_core::location::LocationUrl;
+use serde_json::{Map, Value};
+
+use crate::data::ImageData;
+use crate::error::{DataError, StartError, StoreError};
+use crate::file::{FileStore, FileStoreOptions};
+use crate::md5::Md5Pool;
+use crate::store::{ByteRange, ImageStat, ImageStore};
+use crate::tally::{Limits, Tally};
+
+/// Where new data is, and what it was.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stored {
+    /// Where it is.
+    pub location: LocationUrl,
+    /// What the operator noted about that place, to be kept with the location.
+    pub metadata: Map<String, Value>,
+    /// Bytes.
+    pub size: u64,
+    /// MD5 as 32 lowercase hexadecimal digits.
+    pub md5_hex: String,
+}
+
+/// The stores in use. Clones share them.
+#[derive(Clone, Debug)]
+pub struct Stores {
+    stores: Vec<Arc<dyn ImageStore>>,
+    default: Arc<dyn ImageStore>,
+    /// Again, because it has options that can change while it runs.
+    file: Option<Arc<FileStore>>,
+    md5: Md5Pool,
+}
+
+impl Stores {
+    /// The stores that `config` names, ready for use; directories that lack are made.
+    ///
+    /// Blocks; for the start of a program.
+    pub fn open(config: &StoreConfig) -> Result<Self, StartError> {
+        let mut stores: Vec<Arc<dyn ImageStore>> = Vec::new();
+        let mut file = None;
+        for name in &config.stores.0 {
+            if name == FileStore::NAME {
+                let store = Arc::new(FileStore::open(&FileStoreOptions::from(config))?);
+                file = Some(Arc::clone(&store));
+                stores.push(store);
+            } else {
+                log::warn!("stores: there is no store '{name}' in this version; it is left out");
+            }
+        }
+        Ok(Self {
+            file,
+            ..Self::new(stores, &config.default_store)?
+        })
+    }
+
+    /// These stores, one of which serves the scheme `default_store`.
+    pub fn new(stores: Vec<Arc<dyn ImageStore>>, default_store: &str) -> Result<Self, StartError> {
+        let default = find(&stores, default_store).cloned().ok_or_else(|| {
+            let reason = format!("'{default_store}' is none of the stores in use");
+            StartError::new("default_store", reason)
+        })?;
+        Ok(Self {
+            stores,
+            default,
+            file: None,
+            md5: Md5Pool::new(),
+        })
+    }
+
+    /// Takes over what can change while data is on its way: the mode of new files and the
+    /// directories' metadata. After an error everything is as before.
+    ///
+    /// Blocks to read a small file.
+    pub fn reload(&self, config: &StoreConfig) -> Result<(), StartError> {
+        match &self.file {
+            Some(file) => file.reload(&FileStoreOptions::from(config)),
+            None => Ok(()),
+        }
+    }
+
+    /// The store for images whose caller names none.
+    pub fn default_store(&self) -> &Arc<dyn ImageStore> {
+        &self.default
+    }
+
+    /// The store that a caller names, by its name or one of its schemes.
+    pub fn by_name(&self, name: &str) -> Result<&Arc<dyn ImageStore>, StoreError> {
+        find(&self.stores, name).ok_or_else(|| StoreError::UnknownStore(name.to_owned()))
+    }
+
+    /// The store that serves the locations of a scheme.
+    pub fn by_scheme(&self, scheme: &str) -> Result<&Arc<dyn ImageStore>, StoreError> {
+        self.stores
+            .iter()
+            .find(|store| store.schemes().contains(&scheme))
+            .ok_or_else(|| StoreError::UnknownStore(scheme.to_owned()))
+    }
+
+    /// The names of the stores, in the order in which they are configured.
+    pub fn names(&self) -> Vec<&'static str> {
+        self.stores.iter().map(|store| store.name()).collect()
+    }
+
+    /// Keeps `data` as the data of image `id` in `store`, with its size and MD5, which are computed
+    /// here, once, beside the store's writing.
+    ///
+    /// [`DataError::WrongSize`] if `data.size` is known and other than what comes,
+    /// [`DataError::TooLarge`] at the first byte over `size_cap`; in both cases nothing is kept.
+    /// Otherwise as [`ImageStore::add`]: when this future is dropped, nothing is left.
+    pub async fn add(
+        &self,
+        store: &Arc<dyn ImageStore>,
+        id: &ImageId,
+        data: ImageData,
+        size_cap: Option<u64>,
+    ) -> Result<Stored, StoreError> {
+        let size = data.size;
+        if let (Some(size), Some(cap)) = (size, size_cap)
+            && size > cap
+        {
+            return Err(DataError::TooLarge(cap).into());
+        }
+        let limits = Limits {
+            declared: size,
+            cap: size_cap,
+        };
+        let (tally, total) = Tally::new(data.into_stream(), limits, &self.md5);
+        let location = store.add(id, ImageData::from_stream(size, tally)).await?;
+        let Some(total) = total.get() else {
+            // A store that did not read to the end has not kept everything.
+            log::error!(
+                "image {id}: the {} store did not take all the data",
+                store.name()
+            );
+            store.delete(&location).await?;
+            return Err(StoreError::Unavailable(
+                std::io::ErrorKind::WriteZero.into(),
+            ));
+        };
+        Ok(Stored {
+            metadata: store.metadata(&location),
+            location,
+            size: total.size,
+            md5_hex: total.md5.to_string(),
+        })
+    }
+
+    /// The data at `location`; see [`ImageStore::get`].
+    pub async fn get(
+        &self,
+        location: &LocationUrl,
+        range: Option<ByteRange>,
+    ) -> Result<ImageData, StoreError> {
+        self.by_scheme(location.scheme())?
+            .get(location, range)
+            .await
+    }
+
+    /// What is known of the data at `location`; see [`ImageStore::stat`].
+    pub async fn stat(&self, location: &LocationUrl) -> Result<ImageStat, StoreError> {
+        self.by_scheme(location.scheme())?.stat(location).await
+    }
+
+    /// Deletes the data at `location`; see [`ImageStore::delete`].
+    pub async fn delete(&self, location: &LocationUrl) -> Result<(), StoreError> {
+        self.by_scheme(location.scheme())?.delete(location).await
+    }
+
+    /// Removes what interrupted uploads of image `id` left in any store that takes data; see
+    /// [`ImageStore::discard`]. Every store is tried; the first error is told.
+    pub async fn discard(&self, id: &ImageId) -> Result<(), StoreError> {
+        let mut result = Ok(());
+        for store in self.stores.iter().filter(|store| store.capabilities().add) {
+            result = result.and(store.discard(id).await);
+        }
+        result
+    }
+}
+
+fn find<'a>(stores: &'a [Arc<dyn ImageStore>], name: &str) -> Option<&'a Arc<dyn ImageStore>> {
+    stores
+        .iter()
+        .find(|store| store.name() == name || store.schemes().contains(&name))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use futures_util::{StreamExt, stream};
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::conformance::{bytes, collect, data};
+
+    fn config(dir: &TempDir) -> StoreConfig {
+        StoreConfig {
+            filesystem_store_datadir: Some(dir.path().to_path_buf()),
+            ..Default::default()
+        }
+    }
+
+    fn stores() -> (Stores, TempDir) {
+        let dir = tempfile::tempdir().unwrap();
+        (Stores::open(&config(&dir)).unwrap(), dir)
+    }
+
+    #[test]
+    fn knows_a_store_by_its_name_and_schemes() {
+        let (stores, _dir) = stores();
+        assert_eq!(stores.names(), ["file"]);
+        for name in ["file", "filesystem"] {
+            assert_eq!(stores.by_name(name).unwrap().name(), "file");
+            assert_eq!(stores.by_scheme(name).unwrap().name(), "file");
+        }
+        for name in ["", "swift", "FILE"] {
+            let error = stores.by_name(name).unwrap_err();
+            assert!(matches!(error, StoreError::UnknownStore(unknown) if unknown == name));
+        }
+    }
+
+    #[test]
+    fn an_unknown_default_store_is_an_error_at_start() {
+        let dir = tempfile::tempdir().unwrap();
+        let config = StoreConfig {
+            default_store: "swift".to_owned(),
+            ..config(&dir)
+        };
+        let error = Stores::open(&config).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "default_store: 'swift' is none of the stores in use"
+        );
+    }
+
+    #[tokio::test]
+    async fn tells_size_and_md5_of_what_it_keeps() {
+        let (stores, _dir) = stores();
+        let bytes = bytes(2_000_001);
+        let stored = stores
+            .add(
+                stores.default_store(),
+                &ImageId::generate(),
+                data(&bytes, None),
+                Some(2_000_001),
+            )
+            .await
+            .unwrap();
+        assert_eq!(stored.size, 2_000_001);
+        assert_eq!(stored.md5_hex, format!("{:x}", ::md5::compute(&bytes)));
+        let got = stores.get(&stored.location, None).await.unwrap();
+        assert_eq!(stores.stat(&stored.location).await.unwrap().size, got.size);
+
+        // What comes out of one store goes into another one.
+        let copy = stores
+            .add(stores.default_store(), &ImageId::generate(), got, None)
+            .await
+            .unwrap();
+        assert_eq!(copy.md5_hex, stored.md5_hex);
+        let got = stores.get(&copy.location, None).await.unwrap();
+        assert!(collect(got).await.unwrap() == bytes);
+        stores.delete(&copy.location).await.unwrap();
+        assert!(matches!(
+            stores.stat(&copy.location).await,
+            Err(StoreError::NotFound)
+        ));
+    }
+
+    #[tokio::test]
+    async fn keeps_nothing_over_the_cap() {
+        let (stores, dir) = stores();
+        for size in [None, Some(11)] {
+            let id = ImageId::generate();
+            let added = stores
+                .add(stores.default_store(), &id, data(&[1; 11], size), Some(10))
+                .await;
+            assert!(matches!(
+                added,
+                Err(StoreError::Data(DataError::TooLarge(10)))
+            ));
+        }
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn stops_reading_at_the_first_byte_too_many() {
+        let (stores, dir) = stores();
+        let endless = stream::repeat(()).map(|()| Ok(vec![Bytes::from_static(&[1; 100])]));
+        let data = ImageData::from_stream(Some(150), endless);
+        let added = stores
+            .add(stores.default_store(), &ImageId::generate(), data, None)
+            .await;
+        let Err(StoreError::Data(DataError::WrongSize {
+            declared: 150,
+            received: 200,
+        })) = added
+        else {
+            panic!("{added:?}");
+        };
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+}
