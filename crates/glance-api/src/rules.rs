@@ -93,19 +93,19 @@ impl RuleBook {
     }
 }
 
-/// Glance's own rules, overlaid by the policy file and then by the files of the policy directories.
+/// The rules of the policy file, or Glance's own where there is none, overlaid by the files of the
+/// policy directories. As in Glance, a rule that the file lacks falls to the file's default rule.
 fn policy(config: &ApiConfig, beside: &Path) -> Result<Rules, RulesError> {
     let options = &config.policy;
-    let mut rules = Rules::with_glance_defaults();
-    match locate::companion(&options.policy_file, beside) {
-        Some(path) => rules.extend(parse(path)?),
-        None if options.policy_file == Path::new("policy.json") => {}
+    let mut rules = match locate::companion(&options.policy_file, beside) {
+        Some(path) => parse(path)?,
+        None if options.policy_file == Path::new("policy.json") => Rules::with_glance_defaults(),
         None => {
             let path = options.policy_file.clone();
             let source = io::ErrorKind::NotFound.into();
             return Err(RulesError::Unreadable { path, source });
         }
-    }
+    };
     for directory in &options.policy_dirs.0 {
         let Some(directory) = locate::companion(directory, beside) else { continue };
         for path in files(&directory)? {
