@@ -10,7 +10,7 @@ use crate::ini::Entry;
 use crate::warning::Warning;
 
 /// Environment variables that begin like options and are none.
-const RESERVED: [&str; 1] = [crate::ready::VARIABLE];
+const RESERVED: [&str; 2] = [crate::ready::VARIABLE, crate::ready::DETACH];
 
 /// The key under which all sections lie, so that the `config` crate does not take a section's or
 /// an option's name for a path expression.

@@ -6,20 +6,30 @@ use std::{env, fs, io};
 /// The environment variable that names the file to announce in.
 pub const VARIABLE: &str = "GLANCE_READY_FILE";
 
+/// The environment variable by which whoever started the daemon asks it to let go of standard error
+/// once it serves: until then it is read for the reason of a failure.
+pub const DETACH: &str = "GLANCE_READY_DETACH";
+
 /// What an announcement consists of.
 pub const WORD: &str = "ready\n";
 
 /// Says that this process is ready to serve, by putting [`WORD`] into the file that [`VARIABLE`]
 /// names. Without that variable there is nobody to tell. The file appears at once and whole.
+/// With [`DETACH`], standard error goes nowhere from then on.
 ///
 /// # Errors
 ///
-/// The file cannot be written. The daemon itself is none the worse for it.
+/// The file cannot be written, or standard error not be let go of. The daemon itself is none the
+/// worse for it.
 pub fn announce() -> io::Result<()> {
-    match env::var_os(VARIABLE) {
-        Some(path) => announce_in(&PathBuf::from(path)),
-        None => Ok(()),
+    let Some(path) = env::var_os(VARIABLE) else {
+        return Ok(());
+    };
+    if env::var_os(DETACH).is_some() {
+        let nowhere = fs::OpenOptions::new().write(true).open("/dev/null")?;
+        rustix::stdio::dup2_stderr(nowhere)?;
     }
+    announce_in(&PathBuf::from(path))
 }
 
 fn announce_in(path: &Path) -> io::Result<()> {

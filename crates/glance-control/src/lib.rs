@@ -1,1 +1,0 @@
-//! Starts, stops, restarts and reloads the daemons.
