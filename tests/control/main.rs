@@ -1,1 +1,12 @@
-//! x
+//! Stories of glance-control and glance-manage: the programs of those who run the service.
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a story that cannot go on has failed, and says so"
+)]
+
+mod all_servers;
+mod manage;
+mod one_server;
+mod operator;
+mod troubles;
