@@ -1,5 +1,6 @@
 //! What can be wrong with a configuration.
 
+use std::error::Error;
 use std::path::PathBuf;
 
 /// Why a configuration cannot be used. Its text is for the person who wrote it, and has no secret.
@@ -47,4 +48,15 @@ pub enum ConfigError {
     /// The layers of the configuration could not be merged.
     #[error("Unable to merge the configuration")]
     Merge(#[from] config::ConfigError),
+}
+
+/// An error with its causes, on one line, as the programs print it: `a: because of b`.
+pub fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text = format!("{text}: {error}");
+        cause = error.source();
+    }
+    text
 }

@@ -52,7 +52,7 @@ pub use cors::CorsConfig;
 pub use database::DatabaseConfig;
 pub use deletion::DeletionConfig;
 pub use endpoint::{EndpointConfig, MiddlewareConfig, PublicEndpoint};
-pub use error::ConfigError;
+pub use error::{ConfigError, chain};
 pub use image_format::ImageFormatConfig;
 pub use limits::LimitsConfig;
 pub use listen::ListenConfig;

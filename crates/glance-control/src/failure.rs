@@ -1,6 +1,5 @@
 //! Why something could not be done with a server.
 
-use std::error::Error;
 use std::io;
 use std::path::PathBuf;
 
@@ -50,17 +49,6 @@ pub(crate) enum Failure {
 }
 
 impl Failure {
-    /// The failure with its causes, on one line.
-    pub(crate) fn chain(&self) -> String {
-        let mut text = self.to_string();
-        let mut cause = self.source();
-        while let Some(error) = cause {
-            text = format!("{text}: {error}");
-            cause = error.source();
-        }
-        text
-    }
-
     /// A failure to use the file at `path`.
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {
         let path = path.into();

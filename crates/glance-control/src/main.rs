@@ -91,7 +91,7 @@ fn each<'a>(
     let mut code = ExitCode::SUCCESS;
     for server in servers {
         if let Err(failure) = act(server) {
-            eprintln!("{}", failure.chain());
+            eprintln!("{}", glance_config::chain(&failure));
             code = ExitCode::FAILURE;
         }
     }
