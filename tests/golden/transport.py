@@ -110,7 +110,7 @@ def replay_cases(recording, cloud):
     def connect():
         return socket.create_connection((host, int(port)), timeout=10)
 
-    for case in cases:
+    for index, case in enumerate(cases):
         name = case['name']
         if name == 'saving-upload-finishes-after-delete':
             background['upload'].sendall(b'12345')
@@ -119,7 +119,7 @@ def replay_cases(recording, cloud):
             found = list(compare(checker, case, chosen, race(connect)))
         else:
             found = list(play(checker, case, chosen, connect))
-        yield 'transport#' + name, case['note'], found
+        yield 'transport#%d' % index, '%s (%s)' % (name, case['note']), found
         if name == 'saving-setup':
             background['upload'] = connect()
             background['upload'].sendall(put('55555555-5555-4555-8555-555555555555', '12345', 10))

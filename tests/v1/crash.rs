@@ -84,6 +84,45 @@ fn the_api_dies_between_the_last_byte_and_the_answer() {
     }
 }
 
+/// Where glance-api ends at once when told so by `GLANCE_FAILPOINT`.
+const POINTS_OF_AN_UPLOAD: [&str; 4] = [
+    "upload-after-lease",
+    "upload-after-saving",
+    "upload-after-store",
+    "upload-after-activate",
+];
+
+#[test]
+fn the_api_dies_at_each_step_of_an_upload() {
+    for point in POINTS_OF_AN_UPLOAD {
+        let mut cloud = short_lease()
+            .api_environment("GLANCE_FAILPOINT", point)
+            .start();
+        let caller = Identity::member();
+        let post = Request::post("/v1/images").raw_disk(point).by(&caller);
+        let answer = cloud.try_send(post.data(patterned(LENGTH, 1)));
+        assert!(answer.is_err(), "{point}: it lives and answers");
+        cloud.api().wait(10);
+        assert!(
+            cloud.api().log().contains(point),
+            "{point}: it did not die there"
+        );
+        cloud.take_api();
+        cloud.start_api();
+        cloud.check_invariants(60);
+        let images = cloud.every_image();
+        assert_eq!(images.len(), 1, "{point}");
+        let expected: &[&str] = match point {
+            // Everything was recorded but not yet answered.
+            "upload-after-activate" => &["active"],
+            _ => &["queued", "killed"],
+        };
+        let status = images[0]["status"].as_str().unwrap();
+        assert!(expected.contains(&status), "{point}: {status}");
+        recovers(cloud, &caller);
+    }
+}
+
 #[test]
 fn the_registry_dies_and_comes_back_during_an_upload() {
     let mut cloud = short_lease().start();
