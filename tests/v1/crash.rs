@@ -123,6 +123,39 @@ fn the_api_dies_at_each_step_of_an_upload() {
     }
 }
 
+fn dies_at_a_step_of_a_deletion(point: &str) {
+    let mut cloud = short_lease()
+        .api_environment("GLANCE_FAILPOINT", point)
+        .start();
+    let caller = Identity::member();
+    let id = cloud.images_of(&caller).create("doomed", b"12345");
+    let delete = Request::delete(format!("/v1/images/{id}")).by(&caller);
+    let answer = cloud.try_send(delete);
+    assert!(answer.is_err(), "{point}: it lives and answers");
+    cloud.api().wait(10);
+    cloud.take_api();
+    cloud.start_api();
+    assert_ne!(
+        cloud.images_of(&caller).download(&id).status,
+        200,
+        "{point}"
+    );
+    // Whoever deletes may take a minute; only then somebody else finishes it.
+    functional::eventually(point, 100, || {
+        cloud.administrator().status(&id) == "deleted" && cloud.stored_files().is_empty()
+    });
+    recovers(cloud, &caller);
+}
+
+#[test]
+fn the_api_dies_at_each_step_of_a_deletion() {
+    std::thread::scope(|scope| {
+        for point in ["delete-after-mark", "delete-after-data"] {
+            scope.spawn(|| dies_at_a_step_of_a_deletion(point));
+        }
+    });
+}
+
 #[test]
 fn the_registry_dies_and_comes_back_during_an_upload() {
     let mut cloud = short_lease().start();

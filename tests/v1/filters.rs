@@ -134,9 +134,9 @@ fn an_administrator_sees_by_visibility() {
     let public = public["image"]["id"].as_str().unwrap().to_owned();
 
     let list = |visibility: &str| administrator.list(&format!("?name={name}{visibility}"));
-    assert_eq!(list(""), [public.clone()]);
-    assert_eq!(list("&is_public=True"), [public.clone()]);
-    assert_eq!(list("&is_public=False"), [private.clone()]);
+    assert_eq!(list(""), [public.as_str()]);
+    assert_eq!(list("&is_public=True"), [public.as_str()]);
+    assert_eq!(list("&is_public=False"), [private.as_str()]);
     assert_eq!(list("&is_public=None"), [public.clone(), private]);
     administrator.delete(&public).expect(200);
 }
