@@ -225,7 +225,7 @@ fn work(
             continue;
         }
         let id = answer.json()["image"]["id"].as_str().unwrap().to_owned();
-        if data[0] % 3 == 0 {
+        if data[0].is_multiple_of(3) {
             let delete = Request::delete(format!("/v1/images/{id}")).by(caller);
             // Whether it was deleted is unknown when the answer does not come.
             let _ =
