@@ -7,7 +7,7 @@ import time
 
 import replay
 
-UUID = re.compile(replay.UUID)
+UUID = re.compile(r'[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}')
 SILENCE = 0.4
 CALLER = 'X-Auth-Token: u1:t1:member\r\n'
 DISK = 'x-image-meta-name: x\r\nx-image-meta-disk_format: raw\r\nx-image-meta-container_format: bare\r\n'
