@@ -1,8 +1,14 @@
 //! The public daemon: dialects and the image service.
 
+mod access_log;
+pub mod app;
 pub mod base_url;
+mod body;
+mod caller;
 pub mod connection;
 pub mod cors;
-mod rules;
+pub mod daemon;
+pub mod rules;
 pub mod service;
+mod v1;
 pub mod versions;

@@ -1,0 +1,174 @@
+//! `GET /images/ID`: the data of an image, or a part of it, with its metadata as headers.
+
+use actix_web::HttpResponse;
+use actix_web::body::{BodyStream, BoxBody, MessageBody, SizedStream};
+use actix_web::dev::Payload;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{
+    ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE,
+};
+use futures_util::{StreamExt, TryStreamExt, stream};
+use glance_core::fault::Fault;
+use glance_core::image::{Image, ImageStatus};
+use glance_core::policy::Target;
+use glance_store::data::{DataSource, FileRange, ImageData};
+use glance_store::error::StoreError;
+use glance_store::store::ByteRange;
+
+use super::super::call::Call;
+use super::super::conditions::{Validators, Verdict};
+use super::super::fault::{During, Failure};
+use super::super::range::{Requested, requested};
+use super::super::views;
+use super::find;
+use crate::connection;
+use crate::service::ServiceError;
+
+/// Sends the data. What the client has already, or asks for a part of, is decided here; Glance's v1
+/// always sends everything.
+pub(in crate::v1) async fn show(
+    call: &Call,
+    id: &str,
+    payload: Payload,
+) -> Result<HttpResponse, Failure> {
+    call.expect_no_body(payload).await?;
+    call.enforce("get_image")?;
+    let mut image = match find_active(call, id).await {
+        // Whoever may download nothing does not learn what there is.
+        Err(failure) if failure.is_not_found() => {
+            call.enforce("download_image")?;
+            return Err(failure);
+        }
+        found => found?,
+    };
+    call.enforce_for("download_image", &Target::Image(&image))?;
+    call.hide_properties(&mut image);
+
+    match Validators::of(&image).judge(call.request.headers()) {
+        Verdict::Send => {}
+        Verdict::NotModified => {
+            let mut response = HttpResponse::NotModified().finish();
+            describe(&image, response.headers_mut());
+            return Ok(response);
+        }
+        Verdict::Failed => return Err(Fault::bare(412).into()),
+    }
+    let data = open(call, &image, None).await?;
+    let Some(size) = data.size else {
+        return Ok(respond(call, StatusCode::OK, &image, data));
+    };
+    // The store knows better than the record, which an administrator can change.
+    image.size = i64::try_from(size).ok();
+    match asked_for(call, &image, size) {
+        Requested::Whole => Ok(respond(call, StatusCode::OK, &image, data)),
+        Requested::Part(range) => part(call, &image, data, range, size).await,
+        Requested::Unsatisfiable => {
+            let mut response = Failure::from(Fault::bare(416)).response(&call.request);
+            put_content_range(response.headers_mut(), format!("bytes */{size}"));
+            Ok(response)
+        }
+    }
+}
+
+async fn find_active(call: &Call, id: &str) -> Result<Image, Failure> {
+    let image = find(call, id).await?;
+    let id = || image.id.clone();
+    match image.status {
+        ImageStatus::Active => Ok(image),
+        ImageStatus::Deactivated => Err(Failure::of(
+            ServiceError::Deactivated { id: id() },
+            During::Find,
+        )),
+        _ => Err(Failure::of(
+            ServiceError::NotActive { id: id() },
+            During::Find,
+        )),
+    }
+}
+
+async fn open(call: &Call, image: &Image, range: Option<ByteRange>) -> Result<ImageData, Failure> {
+    let opened = call.service.open(image, range).await;
+    opened.map_err(|error| Failure::of(error, During::Find))
+}
+
+fn asked_for(call: &Call, image: &Image, size: u64) -> Requested {
+    match call.header(RANGE) {
+        Some(range) if Validators::of(image).permit_range(call.request.headers()) => {
+            requested(range, size)
+        }
+        _ => Requested::Whole,
+    }
+}
+
+/// A part of an open file is at hand; of a stream the store is asked for it.
+async fn part(
+    call: &Call,
+    image: &Image,
+    data: ImageData,
+    range: ByteRange,
+    size: u64,
+) -> Result<HttpResponse, Failure> {
+    let ByteRange { offset, length } = range;
+    let data = match data.source {
+        DataSource::File(file) => ImageData::from_file(FileRange {
+            offset: file.offset + offset,
+            length,
+            ..file
+        }),
+        DataSource::Stream(whole) => {
+            drop(whole);
+            open(call, image, Some(range)).await?
+        }
+    };
+    let mut response = respond(call, StatusCode::PARTIAL_CONTENT, image, data);
+    let range = format!("bytes {offset}-{}/{size}", offset + length - 1);
+    put_content_range(response.headers_mut(), range);
+    Ok(response)
+}
+
+fn put_content_range(headers: &mut HeaderMap, range: String) {
+    if let Ok(range) = HeaderValue::try_from(range) {
+        headers.insert(CONTENT_RANGE, range);
+    }
+}
+
+fn respond(call: &Call, status: StatusCode, image: &Image, data: ImageData) -> HttpResponse {
+    let mut response = HttpResponse::build(status).body(body(call, data));
+    let headers = response.headers_mut();
+    headers.insert(
+        CONTENT_TYPE,
+        HeaderValue::from_static("application/octet-stream"),
+    );
+    describe(image, headers);
+    response
+}
+
+fn describe(image: &Image, headers: &mut HeaderMap) {
+    headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+    views::describe(image, headers);
+    views::put_last_modified(image, headers);
+}
+
+/// The data as a body: by the kernel where it can be, else piece by piece. If the data breaks off,
+/// so does the connection: a client never takes a part for the whole.
+fn body(call: &Call, data: ImageData) -> BoxBody {
+    let size = data.size;
+    if let DataSource::File(file) = &data.source
+        && let Some(connection) = connection::handle(&call.request)
+    {
+        return connection
+            .send_file(file.file.clone(), file.offset, file.length)
+            .boxed();
+    }
+    let id = call.requester.request_id.clone();
+    let pieces = data
+        .into_stream()
+        .map_ok(|batch| stream::iter(batch).map(Ok::<_, StoreError>));
+    let pieces = pieces.try_flatten().inspect_err(move |error| {
+        log::error!("{id}: the data of an image breaks off: {error}");
+    });
+    match size {
+        Some(size) => SizedStream::new(size, pieces).boxed(),
+        None => BodyStream::new(pieces).boxed(),
+    }
+}
