@@ -1,1 +1,20 @@
 //! The metadata daemon, its database, and glance-manage.
+//!
+//! The daemon speaks Glance 15's v1 registry protocol and, for our own API daemon, leases and
+//! recovery ([`glance_core::wire`]). Only [`db`] knows SQL.
+
+mod answer;
+mod app;
+mod body;
+pub mod db;
+mod error;
+mod fields;
+mod images;
+mod isotime;
+mod leases;
+pub mod manage;
+mod members;
+mod query;
+mod recovery;
+pub mod server;
+mod views;

@@ -1,0 +1,43 @@
+-- What keeps a list's cost the same at any number of images: one index for each sort key, once by
+-- visibility (public lists, and the administrator's) and once by owner (a tenant's own images that are
+-- not public). Deleted images are in a part of their own. Glance ignores these indexes.
+CREATE INDEX IF NOT EXISTS ix_list_visible_created_at
+    ON images (visibility, deleted, created_at, id);
+CREATE INDEX IF NOT EXISTS ix_list_own_created_at
+    ON images (owner, deleted, created_at, id) WHERE visibility <> 'public';
+CREATE INDEX IF NOT EXISTS ix_list_visible_updated_at
+    ON images (visibility, deleted, updated_at, created_at, id);
+CREATE INDEX IF NOT EXISTS ix_list_own_updated_at
+    ON images (owner, deleted, updated_at, created_at, id) WHERE visibility <> 'public';
+CREATE INDEX IF NOT EXISTS ix_list_visible_name
+    ON images (visibility, deleted, name, created_at, id);
+CREATE INDEX IF NOT EXISTS ix_list_own_name
+    ON images (owner, deleted, name, created_at, id) WHERE visibility <> 'public';
+CREATE INDEX IF NOT EXISTS ix_list_visible_status
+    ON images (visibility, deleted, status, created_at, id);
+CREATE INDEX IF NOT EXISTS ix_list_own_status
+    ON images (owner, deleted, status, created_at, id) WHERE visibility <> 'public';
+CREATE INDEX IF NOT EXISTS ix_list_visible_container_format
+    ON images (visibility, deleted, container_format, created_at, id);
+CREATE INDEX IF NOT EXISTS ix_list_own_container_format
+    ON images (owner, deleted, container_format, created_at, id) WHERE visibility <> 'public';
+CREATE INDEX IF NOT EXISTS ix_list_visible_disk_format
+    ON images (visibility, deleted, disk_format, created_at, id);
+CREATE INDEX IF NOT EXISTS ix_list_own_disk_format
+    ON images (owner, deleted, disk_format, created_at, id) WHERE visibility <> 'public';
+CREATE INDEX IF NOT EXISTS ix_list_visible_size
+    ON images (visibility, deleted, size, created_at, id);
+CREATE INDEX IF NOT EXISTS ix_list_own_size
+    ON images (owner, deleted, size, created_at, id) WHERE visibility <> 'public';
+CREATE INDEX IF NOT EXISTS ix_list_visible_id
+    ON images (visibility, deleted, id);
+CREATE INDEX IF NOT EXISTS ix_list_own_id
+    ON images (owner, deleted, id) WHERE visibility <> 'public';
+-- Who shares images with a tenant, and which images have a property.
+CREATE INDEX IF NOT EXISTS ix_list_members
+    ON image_members (member, image_id) WHERE deleted = 0;
+CREATE INDEX IF NOT EXISTS ix_list_properties
+    ON image_properties (name, value, image_id) WHERE deleted = 0;
+-- What recovery looks for: images that are on their way out.
+CREATE INDEX IF NOT EXISTS ix_recovery
+    ON images (status, updated_at) WHERE status = 'pending_delete' OR (status = 'deleted' AND deleted = 0);

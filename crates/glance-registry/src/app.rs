@@ -1,0 +1,271 @@
+//! Every route on one screen, and what happens around each: request id, authentication, log.
+
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Instant;
+
+use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::{Method, header};
+use actix_web::web::{Data, Payload};
+use actix_web::{HttpRequest, HttpResponse};
+use glance_auth::{AuthError, Authenticator};
+use glance_core::fault::Fault;
+use glance_core::identity::Identity;
+use glance_core::wire;
+use percent_encoding::percent_decode_str;
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::answer::{Answer, respond};
+use crate::db::Db;
+use crate::error::Refusal;
+use crate::{body, images, leases, members, recovery};
+
+/// What can change while the daemon runs.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Settings {
+    /// The most images in an answer.
+    pub(crate) most_images: u64,
+    /// As many if the request does not say.
+    pub(crate) usual_images: u64,
+    /// The longest request id that a caller may choose; a longer one is cut off.
+    pub(crate) request_id_length: usize,
+}
+
+/// What every request needs.
+pub(crate) struct App {
+    pub(crate) db: Db,
+    pub(crate) auth: Arc<dyn Authenticator>,
+    /// Whether the protocol is served at all (`enable_v1_registry`).
+    pub(crate) enabled: bool,
+    pub(crate) settings: RwLock<Settings>,
+}
+
+impl App {
+    pub(crate) fn settings(&self) -> Settings {
+        *self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An authenticated request, parsed as far as all calls share it.
+pub(crate) struct Call {
+    pub(crate) caller: Identity,
+    pub(crate) body: Option<Value>,
+    pub(crate) request: HttpRequest,
+}
+
+impl Call {
+    /// The text of a header, if it has one that is text.
+    pub(crate) fn header(&self, name: &str) -> Option<&str> {
+        self.request.headers().get(name)?.to_str().ok()
+    }
+
+    /// A limit that our API daemon sends along; negative or absent is none.
+    pub(crate) fn quota(&self, name: &str) -> Option<u64> {
+        self.header(name)?.trim().parse().ok()
+    }
+
+    /// The query as it came.
+    pub(crate) fn query(&self) -> &str {
+        self.request.query_string()
+    }
+}
+
+/// What a path and a method mean.
+enum Route<'a> {
+    Healthcheck,
+    Index,
+    Detail,
+    Create,
+    Show(&'a str),
+    Update(&'a str),
+    Delete(&'a str),
+    Members(&'a str),
+    ReplaceMembers(&'a str),
+    AddMember(&'a str, &'a str),
+    RemoveMember(&'a str, &'a str),
+    /// Glance has routes for these, and no action.
+    MembersOnly,
+    SharedImages(&'a str),
+    AcquireLease(&'a str),
+    RenewLeases,
+    ReleaseLease(&'a str),
+    TakeOver,
+}
+
+/// Python's Routes: paths match exactly, and a method that does not fit is an unknown path.
+fn route<'a>(method: &str, path: &[&'a str]) -> Option<Route<'a>> {
+    Some(match (method, path) {
+        ("GET" | "HEAD", ["healthcheck"]) => Route::Healthcheck,
+        (_, [""]) => Route::Index,
+        ("GET", ["images"]) => Route::Index,
+        ("POST", ["images"]) => Route::Create,
+        ("GET", ["images", "detail"]) => Route::Detail,
+        (_, ["images", ""] | ["images", "", ..] | ["shared-images", ""]) => return None,
+        ("GET", ["images", id]) => Route::Show(id),
+        ("PUT", ["images", id]) => Route::Update(id),
+        ("DELETE", ["images", id]) => Route::Delete(id),
+        ("GET", ["images", id, "members"]) => Route::Members(id),
+        ("PUT", ["images", id, "members"]) => Route::ReplaceMembers(id),
+        ("POST", ["images", _, "members"]) => Route::MembersOnly,
+        (_, ["images", _, "members", ""]) => return None,
+        ("PUT", ["images", id, "members", member]) => Route::AddMember(id, member),
+        ("DELETE", ["images", id, "members", member]) => Route::RemoveMember(id, member),
+        ("GET", ["images", _, "members", _]) => Route::MembersOnly,
+        (_, ["shared-images", member]) => Route::SharedImages(member),
+        ("PUT", ["leases"]) => Route::RenewLeases,
+        ("PUT", ["leases", id]) if !id.is_empty() => Route::AcquireLease(id),
+        ("DELETE", ["leases", id]) if !id.is_empty() => Route::ReleaseLease(id),
+        ("POST", ["recovery"]) => Route::TakeOver,
+        _ => return None,
+    })
+}
+
+impl Route<'_> {
+    fn takes_body(&self) -> bool {
+        matches!(
+            self,
+            Self::Create
+                | Self::Update(_)
+                | Self::ReplaceMembers(_)
+                | Self::AddMember(..)
+                | Self::MembersOnly
+                | Self::AcquireLease(_)
+                | Self::RenewLeases
+                | Self::TakeOver
+        )
+    }
+
+    /// Whether read-only callers are refused, as Glance's `mutating` does.
+    fn mutates(&self) -> bool {
+        (self.takes_body() && !matches!(self, Self::MembersOnly))
+            || matches!(
+                self,
+                Self::Delete(_) | Self::RemoveMember(..) | Self::ReleaseLease(_)
+            )
+    }
+}
+
+/// Answers one request.
+pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>) -> HttpResponse {
+    let started = Instant::now();
+    let request_id = request_id(&request, app.settings().request_id_length);
+    let method = request.method().clone();
+    let path = request.uri().path().to_owned();
+    let accept = request
+        .headers()
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    let accept = accept.map(str::to_owned);
+    let mut tenant = None;
+    let (outcome, identified) = match (path.as_str(), app.auth.authenticate(request.head()).await) {
+        // Before authentication, as Glance's healthcheck middleware.
+        ("/healthcheck", _) if matches!(method, Method::GET | Method::HEAD) => {
+            (Ok(Answer::Text("OK")), false)
+        }
+        (_, Ok(caller)) => {
+            tenant.clone_from(&caller.tenant);
+            (dispatch(&app, caller, request, payload, &path).await, true)
+        }
+        // Glance knows no request id before it knows the caller.
+        (_, Err(AuthError::Unauthorized)) => (Err(Refusal::bare(401)), false),
+        (_, Err(AuthError::Malformed(reason))) => (Err(Refusal::bad_request(reason)), false),
+    };
+    if let Err(refusal) = &outcome {
+        refusal.log(&request_id);
+    }
+    let response = respond(
+        outcome,
+        &method,
+        accept.as_deref(),
+        identified.then_some(request_id.as_str()),
+    );
+    let bytes = match response.body().size() {
+        BodySize::Sized(bytes) => bytes,
+        BodySize::None | BodySize::Stream => 0,
+    };
+    log::info!(
+        "{method} {path} {} {bytes} {:.1} ms {request_id} {}",
+        response.status().as_u16(),
+        started.elapsed().as_secs_f64() * 1000.0,
+        tenant.as_deref().unwrap_or("-"),
+    );
+    response
+}
+
+async fn dispatch(
+    app: &App,
+    caller: Identity,
+    request: HttpRequest,
+    payload: Payload,
+    path: &str,
+) -> Result<Answer, Refusal> {
+    let path = percent_decode_str(path)
+        .decode_utf8()
+        .map_err(|_| undecodable())?;
+    let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(&path).split('/').collect();
+    let method = request.method().clone();
+    let Some(route) = route(method.as_str(), &segments).filter(|_| app.enabled) else {
+        let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"].contains(&method.as_str());
+        return Err(Refusal::bare(if known { 404 } else { 501 }));
+    };
+    let body = body::read(&request, payload).await?;
+    if body.is_some() && !route.takes_body() {
+        return Err(Refusal::bad_request(
+            "A body is not expected with this request.",
+        ));
+    }
+    if caller.read_only && route.mutates() {
+        return Err(Refusal::Fault(Fault::detailed(403, "Read-only access")));
+    }
+    let call = Call {
+        caller,
+        body,
+        request,
+    };
+    match route {
+        Route::Healthcheck => Ok(Answer::Text("OK")),
+        Route::Index => images::index(app, call).await,
+        Route::Detail => images::detail(app, call).await,
+        Route::Create => images::create(app, call).await,
+        Route::Show(id) => images::show(app, call, id).await,
+        Route::Update(id) => images::update(app, call, id).await,
+        Route::Delete(id) => images::delete(app, call, id).await,
+        Route::Members(id) => members::index(app, call, id).await,
+        Route::ReplaceMembers(id) => members::update_all(app, call, id).await,
+        Route::AddMember(id, member) => members::update(app, call, id, member).await,
+        Route::RemoveMember(id, member) => members::delete(app, call, id, member).await,
+        Route::MembersOnly => Err(Refusal::NotAllowed("PUT, DELETE")),
+        Route::SharedImages(member) => members::index_shared_images(app, call, member).await,
+        Route::AcquireLease(id) => leases::acquire(app, call, id).await,
+        Route::RenewLeases => leases::renew(app, call).await,
+        Route::ReleaseLease(id) => leases::release(app, call, id).await,
+        Route::TakeOver => recovery::take_over(app, call).await,
+    }
+}
+
+/// Glance's words for bytes that are not UTF-8 where text must be.
+pub(crate) fn undecodable() -> Refusal {
+    Refusal::bad_request(
+        "Error decoding your request. Either the URL or the request body contained characters that \
+         could not be decoded by Glance",
+    )
+}
+
+/// The caller's request id, made to begin with `req-` and cut to `longest`; or a new one.
+fn request_id(request: &HttpRequest, longest: usize) -> String {
+    let given = request
+        .headers()
+        .get(wire::REQUEST_ID)
+        .and_then(|value| value.to_str().ok());
+    let Some(given) = given.filter(|id| !id.is_empty()) else {
+        return format!("req-{}", Uuid::new_v4().hyphenated());
+    };
+    let mut id = if given.starts_with("req-") {
+        given.to_owned()
+    } else {
+        format!("req-{given}")
+    };
+    // Header text is ASCII, so every index is a boundary.
+    id.truncate(longest.max(4));
+    id
+}

@@ -1,0 +1,37 @@
+//! glance-registry: the metadata daemon.
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use glance_config::{args, load_registry, log};
+use glance_registry::server;
+
+fn main() -> ExitCode {
+    let args = args::parse("glance-registry", env!("CARGO_PKG_VERSION"));
+    let outcome = load_registry(&args)
+        .map_err(Box::<dyn Error>::from)
+        .and_then(|loaded| {
+            log::init(&loaded.config.log)?;
+            Ok(server::run(&args, loaded)?)
+        });
+    let status = match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("ERROR: {}", chain(error.as_ref()));
+            ExitCode::FAILURE
+        }
+    };
+    log::flush();
+    status
+}
+
+/// An error with its causes.
+fn chain(error: &dyn Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}

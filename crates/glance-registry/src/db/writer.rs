@@ -1,0 +1,140 @@
+//! The one thread that writes: changes are serial, and those that wait share one flush to the disk.
+//!
+//! Each change is a savepoint within the transaction, so that one that is refused leaves the others
+//! alone. Nobody is told of success before the transaction is on the disk.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::thread::{self, JoinHandle};
+
+use diesel::sqlite::SqliteConnection;
+
+use super::connection::{self, Target};
+use super::error::DbError;
+
+/// Changes that may wait; more are answered at once that there is no room.
+const WAITING: usize = 1024;
+/// Changes that share a transaction.
+const TOGETHER: usize = 64;
+
+/// Tells the caller what became of its change: `Ok` once it is on the disk.
+pub(super) type Reply = Box<dyn FnOnce(Result<(), DbError>) + Send>;
+/// A change, made within a transaction.
+pub(super) type Change = Box<dyn FnOnce(&mut SqliteConnection) -> Reply + Send>;
+
+/// A change and the way to refuse it unseen.
+pub(super) struct Job {
+    pub(super) change: Change,
+    pub(super) refuse: Reply,
+}
+
+/// The thread and the way to it. Dropping it finishes what waits.
+pub(super) struct Writer {
+    jobs: Option<SyncSender<Job>>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Writer {
+    /// Starts the thread with a connection that is ready to write.
+    pub(super) fn start(target: Target, conn: SqliteConnection) -> std::io::Result<Self> {
+        let (jobs, waiting) = sync_channel(WAITING);
+        let thread = thread::Builder::new()
+            .name("db-write".to_owned())
+            .spawn(move || serve(&target, conn, &waiting))?;
+        Ok(Self {
+            jobs: Some(jobs),
+            thread: Some(thread),
+        })
+    }
+
+    /// Hands a change to the thread, or refuses it when too many wait.
+    pub(super) fn hand_over(&self, job: Job) {
+        let Some(jobs) = &self.jobs else {
+            return;
+        };
+        match jobs.try_send(job) {
+            Ok(()) => {}
+            Err(TrySendError::Full(job)) => {
+                (job.refuse)(Err(DbError::Unavailable(
+                    "too many changes wait".to_owned(),
+                )));
+            }
+            Err(TrySendError::Disconnected(job)) => {
+                (job.refuse)(Err(DbError::Unavailable(
+                    "the writer has stopped".to_owned(),
+                )));
+            }
+        }
+    }
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        drop(self.jobs.take());
+        if let Some(thread) = self.thread.take() {
+            // A panic was logged where it happened.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn serve(target: &Target, conn: SqliteConnection, waiting: &Receiver<Job>) {
+    let mut conn = Some(conn);
+    while let Ok(first) = waiting.recv() {
+        let mut jobs = vec![first];
+        while jobs.len() < TOGETHER
+            && let Ok(job) = waiting.try_recv()
+        {
+            jobs.push(job);
+        }
+        let usable = match conn.take() {
+            Some(conn) => Ok(conn),
+            None => connection::establish(target),
+        };
+        match usable {
+            Ok(mut usable) => {
+                if together(&mut usable, jobs) {
+                    conn = Some(usable);
+                }
+            }
+            Err(error) => {
+                log::error!("cannot open the database to write: {error}");
+                for job in jobs {
+                    (job.refuse)(Err(DbError::Unavailable(error.to_string())));
+                }
+            }
+        }
+    }
+}
+
+/// Makes the changes in one transaction. False: the connection is not to be used again.
+fn together(conn: &mut SqliteConnection, jobs: Vec<Job>) -> bool {
+    let mut jobs = jobs.into_iter();
+    let mut replies: Vec<Reply> = Vec::new();
+    let outcome = catch_unwind(AssertUnwindSafe(|| {
+        conn.immediate_transaction(|conn| {
+            for job in jobs.by_ref() {
+                // The reply stands for the job from here on: a panic below drops the change's own.
+                replies.push(job.refuse);
+                let reply = (job.change)(conn);
+                replies.pop();
+                replies.push(reply);
+            }
+            Ok::<(), diesel::result::Error>(())
+        })
+    }));
+    replies.extend(jobs.map(|job| job.refuse));
+    let reason = match outcome {
+        Ok(Ok(())) => {
+            replies.into_iter().for_each(|reply| reply(Ok(())));
+            return true;
+        }
+        Ok(Err(error)) => error.to_string(),
+        Err(_) => "a change panicked".to_owned(),
+    };
+    log::error!("{} change(s) were not made: {reason}", replies.len());
+    for reply in replies {
+        reply(Err(DbError::Unavailable(reason.clone())));
+    }
+    false
+}

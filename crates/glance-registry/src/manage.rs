@@ -1,0 +1,267 @@
+//! glance-manage: the commands, with Glance's texts and exit statuses.
+
+use std::error::Error;
+use std::io::Write;
+use std::path::PathBuf;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use diesel::sqlite::SqliteConnection;
+use glance_config::{Args, load_registry};
+
+use crate::db::{self, Condition, Target};
+
+const USAGE: &str = "\
+usage: glance-manage [--config-file FILE] [--config-dir DIR] COMMAND
+
+commands (each also as `db NAME`, as in `glance-manage db sync`):
+  db_sync       make the tables, or complete and upgrade them
+  db_upgrade    the same
+  db_version    print the revision of Glance's schema
+  db_check      exit with 0 if there is nothing to upgrade, with 3 if there is
+  db_purge      [--age_in_days 30] [--max_rows 100]: remove rows deleted long ago
+";
+
+/// What the database must be for `db_check` to be content, as a process' exit status.
+const TO_UPGRADE: u8 = 3;
+
+enum Failure {
+    /// The command line is wrong: 2.
+    Usage(String),
+    /// Anything else: 1.
+    Failed(String),
+}
+
+impl<E: Error> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        Self::Failed(text)
+    }
+}
+
+struct Request {
+    args: Args,
+    command: String,
+    options: Vec<String>,
+}
+
+/// Does what `arguments` say and gives back the exit status.
+pub fn run(arguments: &[String]) -> u8 {
+    if arguments.is_empty() {
+        say("glance-manage category action [<args>]\nAvailable categories:\n\tdb");
+        return 2;
+    }
+    match arguments.first().map(String::as_str) {
+        Some("-h" | "--help") => {
+            say(USAGE.trim_end());
+            return 0;
+        }
+        Some("--version") => {
+            say(env!("CARGO_PKG_VERSION"));
+            return 0;
+        }
+        _ => {}
+    }
+    match read(arguments).and_then(|request| execute(&request)) {
+        Ok(status) => status,
+        Err(Failure::Usage(reason)) => {
+            complain(&format!("{USAGE}glance-manage: error: {reason}"));
+            2
+        }
+        Err(Failure::Failed(reason)) => {
+            complain(&format!("ERROR: {reason}"));
+            1
+        }
+    }
+}
+
+fn read(arguments: &[String]) -> Result<Request, Failure> {
+    let mut args = Args::new("glance-manage");
+    let mut words = Vec::new();
+    let mut rest = arguments.iter();
+    while let Some(argument) = rest.next() {
+        let (flag, attached) = match argument.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.to_owned())),
+            None => (argument.as_str(), None),
+        };
+        let files = match flag {
+            "--config-file" => &mut args.config_files,
+            "--config-dir" => &mut args.config_dirs,
+            "--debug" | "-d" | "--verbose" | "-v" => continue,
+            _ => {
+                words.push(argument.clone());
+                continue;
+            }
+        };
+        let value = attached.or_else(|| rest.next().cloned());
+        let value =
+            value.ok_or_else(|| Failure::Usage(format!("{flag}: expected one argument")))?;
+        files.push(PathBuf::from(value));
+    }
+    let mut words = words.into_iter();
+    let command = match words.next().as_deref() {
+        Some("db") => words
+            .next()
+            .ok_or_else(|| Failure::Usage("db: expected an action".to_owned()))?,
+        Some(word) => word
+            .strip_prefix("db_")
+            .ok_or_else(|| Failure::Usage(format!("unknown command: {word}")))?
+            .to_owned(),
+        None => return Err(Failure::Usage("expected a command".to_owned())),
+    };
+    Ok(Request {
+        args,
+        command,
+        options: words.collect(),
+    })
+}
+
+fn execute(request: &Request) -> Result<u8, Failure> {
+    match request.command.as_str() {
+        "sync" | "upgrade" => sync(request),
+        "version" => version(&mut open(request)?),
+        "check" => check(&mut open(request)?),
+        "purge" => purge(request),
+        "expand" | "migrate" | "contract" => Err(Failure::Failed(
+            "Rolling upgrades are currently supported only for MySQL".to_owned(),
+        )),
+        other => Err(Failure::Usage(format!("unknown action: {other}"))),
+    }
+}
+
+fn open(request: &Request) -> Result<SqliteConnection, Failure> {
+    let loaded = load_registry(&request.args)?;
+    let database = &loaded.config.database;
+    let target = Target::parse(database.connection.reveal(), database.sqlite_synchronous)?;
+    Ok(db::connect(&target)?)
+}
+
+fn sync(request: &Request) -> Result<u8, Failure> {
+    // Glance takes a revision to go to; there is but one.
+    let version = request
+        .options
+        .iter()
+        .rfind(|option| !option.starts_with('-'));
+    if let Some(version) =
+        version.filter(|version| !["heads", "head", "pike01"].contains(&version.as_str()))
+    {
+        return Err(Failure::Failed(format!(
+            "Can't locate revision identified by '{version}'"
+        )));
+    }
+    let mut conn = open(request)?;
+    db::sync(&mut conn)?;
+    let revision = db::version(&mut conn)?.unwrap_or_default();
+    say(&format!(
+        "Upgraded database to: {revision}, current revision(s): {revision}"
+    ));
+    Ok(0)
+}
+
+fn version(conn: &mut SqliteConnection) -> Result<u8, Failure> {
+    match db::version(conn)? {
+        Some(revision) => say(&revision),
+        None => say(
+            "Database is either not under migration control or under legacy migration control, \
+             please run \"glance-manage db sync\" to place the database under alembic migration \
+             control.",
+        ),
+    }
+    Ok(0)
+}
+
+fn check(conn: &mut SqliteConnection) -> Result<u8, Failure> {
+    if db::condition(conn)? == Condition::Current {
+        say("Database is up to date. No upgrades needed.");
+        return Ok(0);
+    }
+    say("Your database is not up to date. Your first step is to run `glance-manage db_sync`.");
+    Ok(TO_UPGRADE)
+}
+
+fn purge(request: &Request) -> Result<u8, Failure> {
+    let (mut age, mut rows) = ("30".to_owned(), "100".to_owned());
+    let mut positional = 0;
+    let mut options = request.options.iter();
+    while let Some(option) = options.next() {
+        let (flag, attached) = match option.split_once('=') {
+            Some((flag, value)) => (flag, Some(value.to_owned())),
+            None => (option.as_str(), None),
+        };
+        let slot = match flag {
+            "--age_in_days" => &mut age,
+            "--max_rows" => &mut rows,
+            _ if flag.starts_with("--") => {
+                return Err(Failure::Usage(format!("unrecognized arguments: {option}")));
+            }
+            // Glance takes the two in this order without their names.
+            _ => {
+                positional += 1;
+                let slot = match positional {
+                    1 => &mut age,
+                    2 => &mut rows,
+                    _ => return Err(Failure::Usage(format!("unrecognized arguments: {option}"))),
+                };
+                slot.clone_from(option);
+                continue;
+            }
+        };
+        *slot = attached
+            .or_else(|| options.next().cloned())
+            .ok_or_else(|| Failure::Usage(format!("{flag}: expected one argument")))?;
+    }
+    let (age, rows) = limits(&age, &rows)?;
+    let mut conn = open(request)?;
+    if db::condition(&mut conn)? != Condition::Current {
+        return Err(Failure::Failed(
+            "the tables are not complete: run glance-manage db_sync".to_owned(),
+        ));
+    }
+    for (table, count) in db::purge(&mut conn, age, rows)? {
+        complain(&format!("Deleted {count} row(s) from table {table}"));
+    }
+    Ok(0)
+}
+
+/// Checks both numbers, with Glance's words.
+fn limits(age: &str, rows: &str) -> Result<(u32, u32), Failure> {
+    let number = |name: &str, text: &str| {
+        let invalid = || Failure::Failed(format!("Invalid int value for {name}: {text}"));
+        text.trim().parse::<i64>().map_err(|_| invalid())
+    };
+    let failed = |text: &str| Failure::Failed(text.to_owned());
+    let age = number("age_in_days", age)?;
+    let rows = number("max_rows", rows)?;
+    let now = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .map_or(0, |time| time.as_secs());
+    let age = u32::try_from(age).map_err(|_| match age {
+        ..0 => failed("Must supply a non-negative value for age."),
+        _ => failed("Maximal age is count of days since epoch."),
+    })?;
+    if u64::from(age) >= now / 86_400 {
+        return Err(failed("Maximal age is count of days since epoch."));
+    }
+    if rows < 1 {
+        return Err(failed("Minimal rows limit is 1."));
+    }
+    if rows > i64::from(i32::MAX) {
+        return Err(failed(
+            "'max_rows' value out of range, must not exceed 2147483647.",
+        ));
+    }
+    Ok((age, u32::try_from(rows).unwrap_or(u32::MAX)))
+}
+
+fn say(text: &str) {
+    // A reader that has gone away is no failure of the command.
+    let _ = writeln!(std::io::stdout(), "{text}");
+}
+
+fn complain(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}

@@ -1,0 +1,199 @@
+//! The daemon: listens, serves, reloads and stops.
+
+use std::any::Any;
+use std::sync::PoisonError;
+use std::time::Duration;
+
+use actix_web::dev::{Extensions, Server, ServerHandle};
+use actix_web::http::KeepAlive;
+use actix_web::rt::net::TcpStream;
+use actix_web::web::{self, Data};
+use actix_web::{App as Actix, HttpServer};
+use glance_auth::AuthSetupError;
+use glance_config::{Args, ConfigError, ListenConfig, Loaded, RegistryConfig, load_registry};
+use glance_config::{log as logging, ready};
+use rustix::net::sockopt;
+use thiserror::Error;
+use tokio::signal::unix::{SignalKind, signal};
+
+use crate::app::{App, Settings, serve};
+use crate::db::{Db, OpenError, Target, UrlError};
+
+/// Why the daemon cannot run.
+#[derive(Debug, Error)]
+pub enum ServerError {
+    /// The configuration names no usable database.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The database cannot be used.
+    #[error(transparent)]
+    Database(#[from] OpenError),
+    /// The authentication cannot be used.
+    #[error(transparent)]
+    Auth(#[from] AuthSetupError),
+    /// The address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Bind {
+        /// The address.
+        address: String,
+        /// Why not.
+        #[source]
+        source: std::io::Error,
+    },
+    /// The signals cannot be waited for, or the server failed.
+    #[error("the server failed")]
+    Serve(#[source] std::io::Error),
+}
+
+/// Serves until SIGTERM or SIGINT; then no new connection is accepted, and requests that run have
+/// `[service] shutdown_timeout` to finish. The log is set up by now.
+pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerError> {
+    for warning in &loaded.warnings {
+        log::warn!("{warning}");
+    }
+    let config = loaded.config;
+    let target = Target::parse(
+        config.database.connection.reveal(),
+        config.database.sqlite_synchronous,
+    )?;
+    let db = Db::open(&target, config.service.database_threads.get())?;
+    let auth = glance_auth::from_config(
+        config.paste_deploy.flavor.auth,
+        &config.access,
+        &config.listen.bind_host.to_string(),
+    )?;
+    let app = Data::new(App {
+        db,
+        auth,
+        enabled: config.versions.enable_v1_registry,
+        settings: settings(&config).into(),
+    });
+    actix_web::rt::System::new().block_on(async {
+        let server = listen(&config, app.clone())?;
+        let reloads = reload_on_hangup(args.clone(), config.clone(), app, server.handle())?;
+        if let Err(error) = ready::announce() {
+            log::warn!("cannot announce that the daemon is ready: {error}");
+        }
+        log::info!(
+            "glance-registry listens on {}:{}",
+            config.listen.bind_host,
+            config.listen.bind_port
+        );
+        let outcome = server.await.map_err(ServerError::Serve);
+        reloads.abort();
+        log::info!("glance-registry stops");
+        outcome
+    })
+}
+
+fn settings(config: &RegistryConfig) -> Settings {
+    Settings {
+        most_images: config.limits.api_limit_max.get(),
+        usual_images: config.limits.limit_param_default.get(),
+        request_id_length: config.limits.max_request_id_length,
+    }
+}
+
+fn listen(config: &RegistryConfig, app: Data<App>) -> Result<Server, ServerError> {
+    let listen = &config.listen;
+    let address = (listen.bind_host, listen.bind_port);
+    let server = HttpServer::new(move || {
+        Actix::new()
+            .app_data(app.clone())
+            .default_service(web::to(serve))
+    })
+    .workers(workers(listen))
+    .backlog(listen.backlog.get())
+    .max_connections(16_384)
+    .keep_alive(keep_alive(listen))
+    .client_request_timeout(config.service.head_timeout())
+    .shutdown_timeout(config.service.shutdown_timeout.as_secs())
+    .on_connect(prepare(listen.keep_idle()))
+    .bind(address)
+    .map_err(|source| ServerError::Bind {
+        address: format!("{}:{}", address.0, address.1),
+        source,
+    })?;
+    Ok(server.run())
+}
+
+/// Reactor threads. They only parse and write JSON; the database has threads of its own, so half of
+/// the CPUs are enough.
+fn workers(listen: &ListenConfig) -> usize {
+    match listen.workers {
+        Some(_) => listen.worker_threads(),
+        None => listen.worker_threads().div_ceil(2),
+    }
+}
+
+fn keep_alive(listen: &ListenConfig) -> KeepAlive {
+    match listen.client_socket_timeout.limit() {
+        _ if !listen.http_keepalive => KeepAlive::Disabled,
+        Some(timeout) => KeepAlive::Timeout(timeout),
+        None => KeepAlive::Os,
+    }
+}
+
+/// Small answers must not wait for the peer's acknowledgement, and dead peers must be found out.
+fn prepare(idle: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Clone + 'static {
+    move |io, _| {
+        let Some(stream) = io.downcast_ref::<TcpStream>() else {
+            return;
+        };
+        // A socket that refuses these is slower, and no worse.
+        let _ = stream.set_nodelay(true);
+        let _ = sockopt::set_socket_keepalive(stream, true);
+        let _ = sockopt::set_tcp_keepidle(stream, idle);
+    }
+}
+
+/// SIGHUP: log files are opened anew, and the options that can change do; the others are named.
+fn reload_on_hangup(
+    args: Args,
+    mut present: RegistryConfig,
+    app: Data<App>,
+    _server: ServerHandle,
+) -> Result<tokio::task::JoinHandle<()>, ServerError> {
+    let mut hangups = signal(SignalKind::hangup()).map_err(ServerError::Serve)?;
+    Ok(actix_web::rt::spawn(async move {
+        while hangups.recv().await.is_some() {
+            let args = args.clone();
+            // Files are read and opened: not the reactor's work.
+            let loaded = web::block(move || reload_log(&args)).await;
+            match loaded {
+                Ok(Ok(new)) => present = take_over(present, new, &app),
+                Ok(Err(error)) => log::error!("nothing is reloaded: {error}"),
+                Err(_) => return,
+            }
+        }
+    }))
+}
+
+fn reload_log(args: &Args) -> Result<RegistryConfig, ConfigError> {
+    if let Err(error) = logging::reopen() {
+        log::error!("{error}");
+    }
+    let config = load_registry(args)?.config;
+    if let Err(error) = logging::reconfigure(&config.log) {
+        log::error!("the log stays as it was: {error}");
+    }
+    Ok(config)
+}
+
+/// The configuration from now on: what takes a restart stays as it was.
+fn take_over(present: RegistryConfig, new: RegistryConfig, app: &App) -> RegistryConfig {
+    for change in RegistryConfig::changes(&present, &new) {
+        if change.reloadable {
+            log::info!("{} has changed", change.option);
+        } else {
+            log::warn!("{} has changed; it takes a restart", change.option);
+        }
+    }
+    let mut slot = app.settings.write().unwrap_or_else(PoisonError::into_inner);
+    *slot = settings(&new);
+    RegistryConfig {
+        limits: new.limits,
+        log: new.log,
+        ..present
+    }
+}
