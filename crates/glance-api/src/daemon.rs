@@ -1,14 +1,13 @@
 //! The life of the daemon: configuration, start, signals, reload, stop.
 
-use std::error::Error;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::{fmt, io};
+use std::io;
 
 use actix_server::ServerHandle;
 use glance_auth::AuthSetupError;
-use glance_config::{ApiConfig, Args, AuthFlavor, ConfigError, Loaded};
+use glance_config::{ApiConfig, Args, AuthFlavor, ConfigError, Loaded, chain};
 use glance_core::crypt::MetadataKey;
 use glance_registry_client::{Forwarding, Options as RegistryOptions, RegistryClient};
 use glance_store::error::StartError;
@@ -72,7 +71,7 @@ pub fn run() -> ExitCode {
     let args = glance_config::args::parse("glance-api", env!("CARGO_PKG_VERSION"));
     let outcome = start(args);
     if let Err(error) = &outcome {
-        eprintln!("ERROR: {}", Chain(error));
+        eprintln!("ERROR: {}", chain(error));
     }
     glance_config::log::flush();
     outcome.map_or_else(|error| ExitCode::from(error.status()), |()| ExitCode::SUCCESS)
@@ -222,7 +221,7 @@ impl Reload {
         let Loaded { config, path, warnings } = match glance_config::load_api(&self.args) {
             Ok(loaded) => loaded,
             Err(error) => {
-                log::error!("not reloaded: {}", Chain(&error));
+                log::error!("not reloaded: {}", chain(&error));
                 return;
             }
         };
@@ -235,30 +234,15 @@ impl Reload {
             }
         }
         if let Err(error) = glance_config::log::reconfigure(&config.log) {
-            log::error!("the log stays as it was: {}", Chain(&error));
+            log::error!("the log stays as it was: {}", chain(&error));
         }
         if let Err(error) = self.stores.reload(&config.store) {
-            log::error!("the stores stay as they were: {}", Chain(&error));
+            log::error!("the stores stay as they were: {}", chain(&error));
         }
         if let Err(error) = self.rules.reload(&config, &path) {
-            log::error!("the rules stay as they were: {}", Chain(&error));
+            log::error!("the rules stay as they were: {}", chain(&error));
         }
         self.publish.send_replace(Arc::new(config));
         log::info!("reloaded {}", path.display());
-    }
-}
-
-/// An error with its causes in one line.
-struct Chain<'a, E>(&'a E);
-
-impl<E: Error> fmt::Display for Chain<'_, E> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0)?;
-        let mut source = self.0.source();
-        while let Some(cause) = source {
-            write!(f, ": {cause}")?;
-            source = cause.source();
-        }
-        Ok(())
     }
 }
