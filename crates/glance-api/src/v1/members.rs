@@ -9,7 +9,8 @@ use glance_core::wire::{Members, Membership, SharedImages};
 use serde_json::Value;
 
 use super::call::Call;
-use super::fault::{During, Failure};
+use super::fault::Failure;
+use super::outcome::During;
 use super::views::json_response;
 use crate::body;
 use crate::service::ServiceError;

@@ -7,8 +7,9 @@ use actix_web::http::header::{HeaderValue, LOCATION};
 use glance_core::fault::Fault;
 
 use super::super::call::Call;
-use super::super::fault::{During, Failure};
+use super::super::fault::Failure;
 use super::super::image_meta::ImageMeta;
+use super::super::outcome::During;
 use super::super::views::{Detail, OneImage, image_url, json_response, put_etag};
 use super::source::{Named, refuse_over_quota, refuse_too_large};
 use crate::service::{NewImage, Source};

@@ -6,7 +6,8 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, LINK};
 
 use super::super::call::Call;
-use super::super::fault::{During, Failure};
+use super::super::fault::Failure;
+use super::super::outcome::During;
 use super::super::views::{Detail, ImageList, Summary, json_response};
 use super::super::{page, query};
 

@@ -18,7 +18,8 @@ pub(super) use show::show;
 pub(super) use update::{update, update_named};
 
 use super::call::Call;
-use super::fault::{During, Failure};
+use super::fault::Failure;
+use super::outcome::During;
 use super::views;
 
 /// What Glance answers without a body has this type.

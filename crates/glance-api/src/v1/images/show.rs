@@ -17,7 +17,8 @@ use glance_store::store::ByteRange;
 
 use super::super::call::Call;
 use super::super::conditions::{Validators, Verdict};
-use super::super::fault::{During, Failure};
+use super::super::fault::Failure;
+use super::super::outcome::During;
 use super::super::range::{Requested, requested};
 use super::super::views;
 use super::find;
