@@ -1,6 +1,8 @@
 //! What version 1 decides before it asks the registry: there is none in these tests, so whatever
 //! gets as far as the registry is answered 503.
 
+#![allow(clippy::unwrap_used)]
+
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::PathBuf;

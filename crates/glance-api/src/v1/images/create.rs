@@ -42,7 +42,7 @@ pub(in crate::v1) async fn create(call: &Call, payload: Payload) -> Result<HttpR
     }
     let source = source.open(call, &mut meta, payload);
     let image = call
-        .service
+        .service()
         .create(call.requester.clone(), new_image(call, meta, source))
         .await
         .map_err(failed)?;

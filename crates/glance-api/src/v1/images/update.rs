@@ -88,7 +88,7 @@ async fn change(
         source,
     };
     let mut image = call
-        .service
+        .service()
         .update(call.requester.clone(), &original, update)
         .await
         .map_err(failed)?;
