@@ -27,7 +27,11 @@ impl Leases {
     /// last run left is recognised as left.
     pub fn new(holder: String, lease: Duration) -> Arc<Self> {
         let seconds = u32::try_from(lease.as_secs()).unwrap_or(u32::MAX).max(1);
-        Arc::new(Self { holder, seconds, uploads: Mutex::default() })
+        Arc::new(Self {
+            holder,
+            seconds,
+            uploads: Mutex::default(),
+        })
     }
 
     /// Who holds them: this run of this daemon.
@@ -48,7 +52,11 @@ impl Leases {
         }
         let (cancel, cancelled) = watch::channel(false);
         uploads.insert(id.to_owned(), cancel);
-        Some(Held { leases: self.clone(), id: id.to_owned(), cancelled })
+        Some(Held {
+            leases: self.clone(),
+            id: id.to_owned(),
+            cancelled,
+        })
     }
 
     /// Ends the upload of image `id`, if this daemon runs one.

@@ -17,7 +17,12 @@ impl ImageService {
         original: &Image,
         update: ImageUpdate,
     ) -> Result<Image, ServiceError> {
-        let ImageUpdate { fields, purge_properties, store, source } = update;
+        let ImageUpdate {
+            fields,
+            purge_properties,
+            store,
+            source,
+        } = update;
         let queued = original.status == ImageStatus::Queued;
         let store = match &source {
             Source::Data(_) if !queued => return Err(ServiceError::NotQueued),
@@ -38,8 +43,9 @@ impl ImageService {
         if matches!(source, Source::Location(_) | Source::CopyFrom(_)) && !queued {
             return Err(ServiceError::LocationOfUnqueued);
         }
-        let image =
-            self.update_fields(&requester, &original.id, &fields, purge_properties).await?;
+        let image = self
+            .update_fields(&requester, &original.id, &fields, purge_properties)
+            .await?;
         match source {
             Source::Data(data) => self.upload(requester, image, store, data).await,
             _ => Ok(image),
