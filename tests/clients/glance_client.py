@@ -119,7 +119,7 @@ class Library(unittest.TestCase):
             client().images.create(name='p', disk_format='raw', container_format='bare', is_public=True)
         image = self.create()
         with self.assertRaises(exc.HTTPConflict):
-            client().images.update(image.id, data=io.BytesIO(b'again'))
+            client().images.update(image.id, data=io.BytesIO(DATA))
         with self.assertRaises(exc.HTTPUnauthorized):
             glanceclient.Client('1', 'http://' + CLOUD.api_address, token='').images.get(image.id)
 

@@ -91,8 +91,9 @@ fn the_command_line_wins() {
 fn debugging_says_more() {
     let refused = |cloud: &Cloud| {
         let owner = cloud.newcomer();
-        let request = owner.new_disk("x").header("x-image-meta-foo", "1");
-        owner.send(request).expect(400);
+        owner
+            .download("00000000-0000-4000-8000-000000000000")
+            .expect(404);
         let log = cloud.path("glance-api.out");
         ask(cloud, || std::fs::read_to_string(&log).unwrap());
     };
