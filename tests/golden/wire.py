@@ -21,7 +21,9 @@ class Listener(http.server.BaseHTTPRequestHandler):
     def pass_on(self):
         length = int(self.headers.get('Content-Length') or 0)
         body = self.rfile.read(length)
-        self.server.calls.append((self.command, self.path, list(self.headers.items()), body))
+        # The leases and the recovery are ours, and nobody's request.
+        if not self.path.startswith(('/leases', '/recovery')):
+            self.server.calls.append((self.command, self.path, list(self.headers.items()), body))
         connection = http.client.HTTPConnection(self.server.registry, timeout=60)
         headers = {k: v for k, v in self.headers.items() if k.lower() not in ('host', 'connection')}
         connection.request(self.command, self.path, body or None, headers)
