@@ -15,10 +15,10 @@ use tokio::sync::{mpsc, oneshot};
 use crate::connection::{self, BodyFault, BodyLength, Handle};
 
 /// One hop to another thread for about so many bytes.
-const BATCH: usize = 256 * 1024;
+const BATCH: usize = 128 * 1024;
 
-/// Batches on their way, besides one being filled and one being stored. Memory per upload is a
-/// little over a mebibyte, however large the image is.
+/// Batches on their way, besides one being filled and those that the store has taken. Memory per
+/// upload is a little over a mebibyte, however large the image is.
 const DEPTH: usize = 2;
 
 /// The most that a JSON document may have.

@@ -111,7 +111,7 @@ impl Stream for Tally {
             ready!(hash.poll_room(cx));
             match ready!(this.source.as_mut().poll_next(cx)) {
                 Some(Ok(batch)) => {
-                    // The bytes are shared, and held until they are hashed: two batches at most.
+                    // The bytes are shared, and held until they are hashed: three batches at most.
                     hash.feed(batch.clone());
                     return match this.count(&batch) {
                         Ok(()) => Poll::Ready(Some(Ok(batch))),

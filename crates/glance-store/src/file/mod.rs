@@ -7,6 +7,7 @@ mod datadir;
 mod failure;
 mod incoming;
 mod metadata;
+mod output;
 mod read;
 #[cfg(test)]
 mod tests;

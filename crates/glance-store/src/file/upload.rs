@@ -18,7 +18,7 @@ use crate::error::StoreError;
 use crate::off_reactor::{OffReactor, blocking, join};
 
 /// How many batches wait for the writer; one more is being written and one is on its way.
-const AHEAD: usize = 2;
+const AHEAD: usize = 3;
 
 /// How long a writer keeps its thread while no data comes, so that slow clients hold none.
 const IDLE: Duration = Duration::from_millis(100);

@@ -9,8 +9,8 @@ use bytes::Bytes;
 use super::Md5;
 
 /// How many batches a stream may have undone. With one the pool would idle from the end of a batch
-/// until the next is fed; with two the next one lies ready.
-const AHEAD: usize = 2;
+/// until the next is fed; with three the next lies ready even when its owner is slow to wake.
+const AHEAD: usize = 3;
 
 /// The shared half of a stream.
 #[derive(Debug)]

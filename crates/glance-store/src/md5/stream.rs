@@ -10,7 +10,7 @@ use super::{Md5Digest, Md5Pool};
 
 /// One stream hashed by a [`Md5Pool`], beside whatever its owner does with the same bytes.
 ///
-/// At most two batches are held at a time; they share their bytes with the caller's and are let go
+/// At most three batches are held at a time; they share their bytes with the caller's and are let go
 /// as soon as they are hashed. Dropping the stream in the middle forgets what waits and harms no
 /// other stream.
 ///
@@ -50,9 +50,9 @@ impl Md5Stream {
         }
     }
 
-    /// Hands over the bytes that follow those fed before. Blocks while two batches are undone.
+    /// Hands over the bytes that follow those fed before. Blocks while three batches are undone.
     ///
-    /// Batches of some 256 KiB are worth the hand-over; any size is right.
+    /// Batches of some 128 KiB are worth the hand-over; any size is right.
     pub fn feed(&mut self, batch: Vec<Bytes>) {
         if self.slot.put(batch) {
             self.pool.schedule(Arc::clone(&self.slot));
