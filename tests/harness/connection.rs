@@ -198,7 +198,12 @@ impl Connection {
 
     fn read_more(&mut self) -> std::io::Result<usize> {
         let mut buffer = vec![0; 64 * 1024];
-        let count = self.stream.read(&mut buffer)?;
+        let count = loop {
+            match self.stream.read(&mut buffer) {
+                Err(error) if error.kind() == ErrorKind::Interrupted => (),
+                read => break read?,
+            }
+        };
         self.unread.extend_from_slice(&buffer[..count]);
         Ok(count)
     }

@@ -87,7 +87,7 @@ class Glance:
         body = None
         if data is not None:
             # A disk is read as it is sent: its length is not known to the client library.
-            headers.update({'Content-Type': 'application/octet-stream', 'Transfer-Encoding': 'chunked'})
+            headers['Content-Type'] = 'application/octet-stream'
             body = (data[at:at + CHUNK] for at in range(0, len(data), CHUNK))
         return json.loads(self.call('PUT', '/v1/images/' + image, headers, body)[1])['image']
 

@@ -89,14 +89,19 @@ fn the_command_line_wins() {
 
 #[test]
 fn debugging_says_more() {
+    let refused = |cloud: &Cloud| {
+        let owner = cloud.newcomer();
+        let request = owner.new_disk("x").header("x-image-meta-foo", "1");
+        owner.send(request).expect(400);
+        let log = cloud.path("glance-api.out");
+        ask(cloud, || std::fs::read_to_string(&log).unwrap());
+    };
     let loud = Setup::new().api("debug", "True").start();
-    let log = loud.path("glance-api.out");
-    ask(&loud, || std::fs::read_to_string(&log).unwrap());
-    assert!(loud.logs().contains("DEBUG"));
+    refused(&loud);
+    eventually("it says why", 5, || loud.logs().contains("DEBUG"));
     loud.stop();
     let quiet = Setup::new().start();
-    let log = quiet.path("glance-api.out");
-    ask(&quiet, || std::fs::read_to_string(&log).unwrap());
+    refused(&quiet);
     assert!(!quiet.logs().contains("DEBUG"));
     quiet.stop();
 }

@@ -68,24 +68,25 @@ fn readers_who_do_not_read_do_not_starve_others_and_are_cut() {
     let pid = cloud.api().pid();
     let owner = cloud.newcomer();
     let id = owner.create("big", &patterned(30_000_000, 2));
-    let open_files = || {
-        std::fs::read_dir(format!("/proc/{pid}/fd"))
+    let readers = || {
+        let files = std::fs::read_dir(format!("/proc/{pid}/fd"))
             .unwrap()
-            .count()
+            .flatten();
+        let targets = files.filter_map(|file| std::fs::read_link(file.path()).ok());
+        targets.filter(|target| target.ends_with(&id)).count()
     };
-    let before = open_files();
     let mut slow: Vec<Connection> = (0..MANY).map(|_| cloud.connect()).collect();
     for connection in &mut slow {
-        connection
-            .send_head(&Request::get(format!("/v1/images/{id}")).by(&owner.caller))
-            .unwrap();
+        let get = Request::get(format!("/v1/images/{id}")).by(&owner.caller);
+        connection.send_head(&get).unwrap();
     }
-    std::thread::sleep(Duration::from_millis(500));
+    eventually("the transfers have begun", 10, || readers() == MANY);
     served_promptly(&cloud);
-    eventually("the transfers are cut", 30, || {
-        open_files() < before + MANY / 2
-    });
-    drop(slow);
+    eventually("the transfers are cut", 30, || readers() == 0);
+    for mut connection in slow {
+        let answer = connection.response(false).unwrap();
+        assert!(!answer.complete, "it came whole although nobody read");
+    }
     cloud.stop();
 }
 

@@ -33,7 +33,7 @@ use crate::{connection, v1};
 
 /// What the requests of one reactor thread share.
 pub struct AppState {
-    service: ImageService,
+    pub(crate) service: ImageService,
     authenticator: Arc<dyn Authenticator>,
     rules: Arc<LiveRules>,
     edge: RefCell<Rc<Edge>>,
@@ -88,7 +88,7 @@ impl Edge {
 }
 
 /// The application of one reactor thread. It has no routes of actix's: Glance's oddities (see
-/// [`v1`]) are easier to follow in one `match` than in a router's settings.
+/// `v1`) are easier to follow in one `match` than in a router's settings.
 pub fn app(
     state: AppState,
 ) -> App<
@@ -140,7 +140,7 @@ fn preflight(edge: &Edge, request: &HttpRequest) -> HttpResponse {
 async fn answer(
     request: &HttpRequest,
     payload: web::Payload,
-    state: &AppState,
+    state: &Data<AppState>,
     edge: &Rc<Edge>,
     requester: &mut Option<Arc<Requester>>,
 ) -> HttpResponse {
@@ -173,7 +173,7 @@ async fn answer(
         Route::V1(path) => {
             let call = Call {
                 request: request.clone(),
-                service: state.service.clone(),
+                state: state.clone(),
                 edge: edge.clone(),
                 rules,
                 requester: asked_by,

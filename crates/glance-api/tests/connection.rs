@@ -825,6 +825,18 @@ fn sends_files() {
 }
 
 #[test]
+fn sends_files_that_are_not_in_the_page_cache() {
+    let server = Server::start(|_| ());
+    server.file.sync_all().unwrap();
+    let forget = rustix::fs::Advice::DontNeed;
+    rustix::fs::fadvise(&*server.file, 0, None, forget).unwrap();
+    let mut client = server.client();
+    let answer = client.ask(format!("GET /file?7-{} HTTP/1.1\r\n\r\n", FILE - 7));
+    assert!(answer.body == content(7, FILE - 7));
+    assert!(client.is_open());
+}
+
+#[test]
 fn sends_pipelined_files() {
     let server = Server::start(|_| ());
     let mut client = server.client();

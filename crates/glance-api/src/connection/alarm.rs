@@ -21,7 +21,16 @@ pub(super) struct Alarm {
 impl Alarm {
     /// True when `deadline` has passed; otherwise the task will be woken by then.
     pub(super) fn passed(&mut self, cx: &mut Context<'_>, deadline: Instant) -> bool {
-        let now = Instant::now();
+        self.passed_at(cx, Instant::now(), deadline)
+    }
+
+    /// The same for who knows the time already.
+    pub(super) fn passed_at(
+        &mut self,
+        cx: &mut Context<'_>,
+        now: Instant,
+        deadline: Instant,
+    ) -> bool {
         if now >= deadline {
             return true;
         }

@@ -117,7 +117,7 @@ impl Gate {
             match self.state {
                 State::Head => ready!(self.poll_head(cx, tcp, shared, alarm)),
                 State::Body { .. } => ready!(self.poll_body(cx, tcp, shared, alarm, buf)),
-                State::Busy => return self.poll_busy(cx, tcp, shared, alarm),
+                State::Busy => return self.poll_busy(cx, tcp, shared),
                 State::Over
                     if shared.phase.get() == Phase::Idle || shared.fault.get().is_some() =>
                 {
@@ -236,7 +236,7 @@ impl Gate {
         Poll::Ready(())
     }
 
-    fn accept(&mut self, head: Head, shared: &Shared) {
+    fn accept(&mut self, head: Rc<Head>, shared: &Shared) {
         self.fresh = false;
         self.head_since = None;
         self.body_since = None;
@@ -256,7 +256,7 @@ impl Gate {
             },
         };
         let waits = head.expects_continue() && head.body() != BodyLength::Empty;
-        shared.asked(Received::Request(Rc::new(head)), waits);
+        shared.asked(Received::Request(head), waits);
         self.publish(shared);
     }
 
@@ -358,14 +358,9 @@ impl Gate {
         cx: &mut Context<'_>,
         tcp: &TcpStream,
         shared: &Shared,
-        alarm: &mut Alarm,
     ) -> Poll<io::Result<()>> {
         let waits = !self.window.is_empty() || tcp.poll_read_ready(cx).is_ready();
         shared.reader_waits.set(waits);
-        if let Some(idle) = self.limits.idle {
-            // The end of the answer is no reason to look at the clock again.
-            alarm.passed(cx, Instant::now() + idle);
-        }
         Poll::Pending
     }
 

@@ -2,11 +2,13 @@
 
 use std::{
     cell::{Cell, RefCell},
-    fmt,
+    fmt, ptr,
     rc::Rc,
     task::{Context, Waker},
     time::Instant,
 };
+
+use actix_web::dev::RequestHead;
 
 use super::{head::Head, refusal::Refusal, sendfile::Transfer};
 
@@ -75,8 +77,8 @@ pub(super) enum Phase {
     Answered,
 }
 
-/// What the dispatcher's next request really is.
-#[derive(Debug)]
+/// What the dispatcher's request really is.
+#[derive(Debug, Clone)]
 pub(super) enum Received {
     Request(Rc<Head>),
     Refused(Refusal),
@@ -112,7 +114,9 @@ pub(super) struct Shared {
     pub(super) reader_waits: Cell<bool>,
     /// Whether the answer says that it is the last one.
     pub(super) closing: Cell<bool>,
-    pub(super) received: RefCell<Option<Received>>,
+    received: RefCell<Option<Received>>,
+    /// The address of the request that it was written into: requests may outlive their answers.
+    owner: Cell<*const RequestHead>,
     pub(super) unread: Cell<Unread>,
     pub(super) interim: Cell<Interim>,
     pub(super) fault: Cell<Option<BodyFault>>,
@@ -134,6 +138,7 @@ impl Shared {
             reader_waits: Cell::new(false),
             closing: Cell::new(false),
             received: RefCell::new(None),
+            owner: Cell::new(ptr::null()),
             unread: Cell::new(Unread::AtMost(0)),
             interim: Cell::new(Interim::No),
             fault: Cell::new(None),
@@ -149,6 +154,7 @@ impl Shared {
     /// A head is on its way to the dispatcher.
     pub(super) fn asked(&self, received: Received, expects_continue: bool) {
         *self.received.borrow_mut() = Some(received);
+        self.owner.set(ptr::null());
         self.phase.set(Phase::Asked);
         self.interim.set(if expects_continue {
             Interim::Expected
@@ -161,23 +167,39 @@ impl Shared {
         self.complete.set(false);
     }
 
+    /// What a request really is, if it is the present one.
+    pub(super) fn received(&self, request: &RequestHead) -> Option<Received> {
+        if !ptr::eq(self.owner.get(), request) {
+            return None;
+        }
+        self.received.borrow().clone()
+    }
+
+    /// The same for the request that the dispatcher has just made.
+    pub(super) fn claim(&self, request: &RequestHead) -> Option<Received> {
+        self.owner.set(request);
+        self.received.borrow().clone()
+    }
+
     /// The answer has been rendered, up to its end if `complete`.
     pub(super) fn answered(&self, complete: bool) {
         self.phase.set(Phase::Answered);
         self.complete.set(complete);
     }
 
-    /// The socket has taken all output.
-    pub(super) fn flushed(&self) {
+    /// The socket has taken all output. Says when an answer was completed by that.
+    pub(super) fn flushed(&self) -> Option<Instant> {
         if self.phase.get() != Phase::Answered {
-            return;
+            return None;
         }
+        let now = Instant::now();
         self.phase.set(Phase::Idle);
-        self.idle_since.set(Instant::now());
+        self.idle_since.set(now);
         if self.reader_waits.replace(false) {
             self.wake();
         }
         self.report(self.complete.get());
+        Some(now)
     }
 
     /// Tells who wanted to know how the answer ended; only the first call does.

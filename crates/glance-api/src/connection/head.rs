@@ -1,6 +1,6 @@
 //! A request head: parsed, checked, kept as it came, and written into actix's request.
 
-use std::{mem::MaybeUninit, ops::Range};
+use std::{mem::MaybeUninit, ops::Range, rc::Rc};
 
 use actix_http::Request;
 use actix_web::http::{
@@ -14,6 +14,8 @@ use super::refusal::Refusal;
 
 /// Enough for any image that fits the 64 KiB of all headers together.
 const MAX_HEADERS: usize = 1024;
+/// Enough for most requests, so that these do not touch the stack that many headers need.
+const FEW_HEADERS: usize = 64;
 
 /// What a URI cannot hold literally although it comes over the wire.
 const NOT_IN_URI: &AsciiSet = &CONTROLS
@@ -44,7 +46,6 @@ pub struct Head {
     raw: Bytes,
     method: Method,
     target: Range<usize>,
-    uri: Uri,
     version: Version,
     lines: Vec<Line>,
     body: BodyLength,
@@ -103,8 +104,17 @@ impl Head {
     /// Reads the head that `bytes` begins with; `None` if it is not complete.
     ///
     /// Returns its length too.
-    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Refusal> {
-        let mut slots = [const { MaybeUninit::uninit() }; MAX_HEADERS];
+    pub(super) fn parse(bytes: &[u8]) -> Result<Option<(Rc<Self>, usize)>, Refusal> {
+        match Self::parse_up_to::<FEW_HEADERS>(bytes) {
+            Err(Refusal::TooManyHeaders) => Self::parse_up_to::<MAX_HEADERS>(bytes),
+            parsed => parsed,
+        }
+    }
+
+    fn parse_up_to<const HEADERS: usize>(
+        bytes: &[u8],
+    ) -> Result<Option<(Rc<Self>, usize)>, Refusal> {
+        let mut slots = [const { MaybeUninit::uninit() }; HEADERS];
         let mut request = httparse::Request::new(&mut []);
         let status = request.parse_with_uninit_headers(bytes, &mut slots);
         let httparse::Status::Complete(length) = status.map_err(refuse)? else {
@@ -133,10 +143,8 @@ impl Head {
             }
         }
         let target = within(target.as_bytes());
-        let uri = uri(&raw, target.clone());
-        let head = Self {
+        let head = Rc::new(Self {
             method: Method::from_bytes(method.as_bytes()).map_err(|_| Refusal::BadRequestLine)?,
-            uri,
             target,
             version: if minor == 0 {
                 Version::HTTP_10
@@ -148,15 +156,29 @@ impl Head {
             keep_alive: !traits.close && (minor > 0 || traits.keep_alive),
             expects_continue: traits.expects_continue && minor > 0,
             raw,
-        };
+        });
         Ok(Some((head, length)))
+    }
+
+    /// The target as a URI that routing can work with: escaped where needed, `/` where there is none.
+    fn uri(&self) -> Uri {
+        if let Ok(uri) = Uri::from_maybe_shared(self.raw.slice(self.target.clone()))
+            && !uri.path().is_empty()
+        {
+            return uri;
+        }
+        let escaped = percent_encode(self.target(), NOT_IN_URI).to_string();
+        match Uri::try_from(escaped) {
+            Ok(uri) if uri.path().starts_with('/') => uri,
+            _ => Uri::from_static("/"),
+        }
     }
 
     /// Replaces the head that actix was given by this one.
     pub(super) fn write_into(&self, request: &mut Request) {
         let head = request.head_mut();
         head.method = self.method.clone();
-        head.uri = self.uri.clone();
+        head.uri = self.uri();
         head.version = self.version;
         head.headers.clear();
         for line in &self.lines {
@@ -187,12 +209,6 @@ struct Traits {
 impl Traits {
     /// Notes a header; false if it must be dropped.
     fn keep(&mut self, name: &str, value: &[u8]) -> Result<bool, Refusal> {
-        if value
-            .iter()
-            .any(|byte| byte.is_ascii_control() && *byte != b'\t')
-        {
-            return Err(Refusal::BadHeader);
-        }
         match name.len() {
             4 if name.eq_ignore_ascii_case("host") => return first(&mut self.host),
             6 if name.eq_ignore_ascii_case("expect") => {
@@ -275,29 +291,15 @@ fn refuse(error: httparse::Error) -> Refusal {
     }
 }
 
-/// The target as a URI that routing can work with: escaped where needed, `/` where there is none.
-fn uri(raw: &Bytes, target: Range<usize>) -> Uri {
-    if let Ok(uri) = Uri::from_maybe_shared(raw.slice(target.clone()))
-        && !uri.path().is_empty()
-    {
-        return uri;
-    }
-    let escaped = percent_encode(&raw[target], NOT_IN_URI).to_string();
-    match Uri::try_from(escaped) {
-        Ok(uri) if uri.path().starts_with('/') => uri,
-        _ => Uri::from_static("/"),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse(head: &str) -> Result<Head, Refusal> {
+    fn parse(head: &str) -> Result<Rc<Head>, Refusal> {
         Head::parse(head.as_bytes()).map(|parsed| parsed.unwrap().0)
     }
 
-    fn with(headers: &str) -> Result<Head, Refusal> {
+    fn with(headers: &str) -> Result<Rc<Head>, Refusal> {
         parse(&format!(
             "POST /v1/images HTTP/1.1\r\nHost: h\r\n{headers}\r\n"
         ))
@@ -372,7 +374,7 @@ mod tests {
         ] {
             let head = parse(&format!("GET {target} HTTP/1.1\r\n\r\n")).unwrap();
             assert_eq!(head.target(), target.as_bytes());
-            assert_eq!(head.uri.path(), path, "{target}");
+            assert_eq!(head.uri().path(), path, "{target}");
         }
     }
 }

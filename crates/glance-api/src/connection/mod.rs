@@ -31,7 +31,9 @@ mod window;
 
 use std::rc::Rc;
 
-use actix_web::{HttpMessage, HttpRequest};
+use actix_web::HttpRequest;
+
+use self::handle::Received;
 
 pub use self::{
     handle::{Answered, BodyFault, Handle},
@@ -41,10 +43,13 @@ pub use self::{
     serve::{Options, serve},
 };
 
-/// The request head as it came over the wire; `None` for a refused request, and in tests that do
-/// not go through [`serve()`].
+/// The request head as it came over the wire; `None` for a refused request, for one that was answered
+/// before the connection's present one, and in tests that do not go through [`serve()`].
 pub fn head(request: &HttpRequest) -> Option<Rc<Head>> {
-    request.extensions().get::<Rc<Head>>().cloned()
+    match received(request)? {
+        Received::Request(head) => Some(head),
+        Received::Refused(_) => None,
+    }
 }
 
 /// Why this request must be answered with [`Refusal::response`] and nothing else.
@@ -52,10 +57,20 @@ pub fn head(request: &HttpRequest) -> Option<Rc<Head>> {
 /// The outermost function of the application asks this first: a refused request carries the method
 /// `REFUSED`, the path `/` and no header.
 pub fn refusal(request: &HttpRequest) -> Option<Refusal> {
-    request.extensions().get::<Refusal>().copied()
+    match received(request)? {
+        Received::Refused(refusal) => Some(refusal),
+        Received::Request(_) => None,
+    }
 }
 
 /// The connection a request came by; `None` in tests that do not go through [`serve()`].
 pub fn handle(request: &HttpRequest) -> Option<Handle> {
     request.conn_data::<Handle>().cloned()
+}
+
+fn received(request: &HttpRequest) -> Option<Received> {
+    request
+        .conn_data::<Handle>()?
+        .shared
+        .received(request.head())
 }

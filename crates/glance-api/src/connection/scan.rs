@@ -1,5 +1,7 @@
 //! How far a head has been read: finds its end and its limits without reading it twice.
 
+use std::rc::Rc;
+
 use super::{head::Head, refusal::Refusal};
 
 /// All header lines together, as in Glance's WSGI server.
@@ -33,7 +35,7 @@ impl Scan {
         &mut self,
         bytes: &[u8],
         max_line: usize,
-    ) -> Result<Option<(Head, usize)>, Refusal> {
+    ) -> Result<Option<(Rc<Head>, usize)>, Refusal> {
         if bytes.len() == self.scanned {
             return Ok(None);
         }

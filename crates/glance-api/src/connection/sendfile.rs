@@ -139,7 +139,7 @@ impl Transfer {
 
     /// Whether it is the disk and not the peer that is waited for.
     pub(super) fn is_fetching(&self) -> bool {
-        self.fetch.is_some()
+        self.fetch.is_some() && self.cached == self.offset
     }
 
     /// How much of `output` comes before the marker; `None` if it does not end with it.
@@ -196,23 +196,34 @@ impl Transfer {
         if self.cached > self.offset {
             return Poll::Ready(Ok(()));
         }
-        let end = self.end.min(self.offset + SLICE);
+        if self.fetch.is_none() && !self.begin_fetch() {
+            self.cached = self.slice_end();
+            return Poll::Ready(Ok(()));
+        }
         if let Some(fetch) = &mut self.fetch {
             let fetched = ready!(Pin::new(fetch).poll(cx));
             self.fetch = None;
             fetched.map_err(io::Error::other)??;
-        } else if !(is_cached(&self.file, self.offset) && is_cached(&self.file, end - 1)) {
-            let file = Arc::clone(&self.file);
-            let range = self.offset..end;
-            let fetch = self
-                .fetch
-                .insert(spawn_blocking(move || fetch(&file, range)));
-            let fetched = ready!(Pin::new(fetch).poll(cx));
-            self.fetch = None;
-            fetched.map_err(io::Error::other)??;
         }
-        self.cached = end;
+        self.cached = self.slice_end();
+        // Where one slice was absent the next one will be: it is read while this one is sent.
+        self.begin_fetch();
         Poll::Ready(Ok(()))
+    }
+
+    fn slice_end(&self) -> u64 {
+        self.end.min(self.cached + SLICE)
+    }
+
+    /// Has the slice after what is known to be cached fetched; false if there is no need.
+    fn begin_fetch(&mut self) -> bool {
+        let (start, end) = (self.cached, self.slice_end());
+        if start == end || (is_cached(&self.file, start) && is_cached(&self.file, end - 1)) {
+            return false;
+        }
+        let file = Arc::clone(&self.file);
+        self.fetch = Some(spawn_blocking(move || fetch(&file, start..end)));
+        true
     }
 }
 

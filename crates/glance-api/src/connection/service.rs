@@ -8,7 +8,7 @@ use std::{
 };
 
 use actix_http::{
-    ConnectionType, HttpMessage, Payload, Request, Response,
+    ConnectionType, Payload, Request, Response,
     body::{BodySize, BoxBody, MessageBody},
     error::PayloadError,
     header::{CONTENT_LENGTH, HeaderValue},
@@ -17,6 +17,10 @@ use actix_service::{Service, ServiceFactory};
 use actix_web::http::{Method, Version};
 use bytes::Bytes;
 use futures_core::{Stream, future::LocalBoxFuture};
+use futures_util::{
+    FutureExt,
+    future::{Join, Map, Ready, join, ready},
+};
 
 use super::{
     answer::Answer,
@@ -71,7 +75,7 @@ where
 {
     type Response = Response<Answer>;
     type Error = S::Error;
-    type Future = LocalBoxFuture<'static, Result<Self::Response, Self::Error>>;
+    type Future = Following<S::Future, Self::Response, Self::Error>;
 
     fn poll_ready(&self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
         self.inner.poll_ready(cx)
@@ -85,26 +89,31 @@ where
         let shared = shared.unwrap_or_else(|| Rc::new(Shared::new()));
         let traits = restore(&mut request, &shared);
         let answer = self.inner.call(request);
-        Box::pin(async move {
-            let response = match answer.await {
+        let follow: fn(_) -> _ = |(answer, (traits, shared)): (Result<S::Response, _>, _)| {
+            let response = match answer {
                 Ok(response) => response.into().map_body(|_, body| body.boxed()),
-                Err(error) => error.into(),
+                Err(error) => S::Error::into(error),
             };
             Ok(follow(response, &traits, shared))
-        })
+        };
+        join(answer, ready((traits, shared))).map(follow)
     }
 }
 
+/// The future of an answer with what there is to know when it comes. Spelled out to save a box.
+type Following<F, R, E> =
+    Map<Join<F, Ready<Followed>>, fn((<F as Future>::Output, Followed)) -> Result<R, E>>;
+type Followed = (Traits, Rc<Shared>);
+
 /// What of a request bears on how its answer is sent.
-struct Traits {
+pub(super) struct Traits {
     head_only: bool,
     version: Version,
 }
 
 /// Puts the real head, or the refusal, into the request that the dispatcher made of a plain one.
 fn restore(request: &mut Request, shared: &Rc<Shared>) -> Traits {
-    let received = shared.received.borrow_mut().take();
-    let version = match received {
+    let version = match shared.claim(request.head()) {
         Some(Received::Request(head)) => {
             head.write_into(request);
             if head.expects_continue() {
@@ -113,15 +122,12 @@ fn restore(request: &mut Request, shared: &Rc<Shared>) -> Traits {
                 let payload = Box::pin(ContinueOnRead { payload, shared });
                 *request.payload() = Payload::Stream { payload };
             }
-            let version = head.version();
-            request.extensions_mut().insert(head);
-            version
+            head.version()
         }
-        Some(Received::Refused(refusal)) => {
+        Some(Received::Refused(_)) => {
             let head = request.head_mut();
             head.method = Method::from_bytes(b"REFUSED").unwrap_or_default();
             head.headers.clear();
-            request.extensions_mut().insert(refusal);
             Version::HTTP_11
         }
         None => request.version(),

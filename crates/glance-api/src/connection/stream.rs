@@ -34,6 +34,7 @@ pub(super) struct Stream {
     gate: Gate,
     alarm: Alarm,
     shared: Rc<Shared>,
+    idle_timeout: Option<Duration>,
     socket_timeout: Option<Duration>,
     /// Since when the peer has taken nothing.
     stalled: Option<Instant>,
@@ -52,6 +53,7 @@ impl Stream {
             gate: Gate::new(limits),
             alarm: Alarm::default(),
             shared: Rc::new(Shared::new()),
+            idle_timeout: limits.idle,
             socket_timeout: limits.socket,
             stalled: None,
             closing: None,
@@ -176,7 +178,10 @@ impl AsyncWrite for Stream {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.tcp).poll_flush(cx))?;
-        this.shared.flushed();
+        // The read side is not asked again before the client sends something: see to its deadline.
+        if let Some((now, idle)) = this.shared.flushed().zip(this.idle_timeout) {
+            this.alarm.passed_at(cx, now, now + idle);
+        }
         Poll::Ready(Ok(()))
     }
 

@@ -6,13 +6,14 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderName;
+use actix_web::web::Data;
 use glance_config::ApiConfig;
 use glance_core::fault::Fault;
 use glance_core::identity::Identity;
 
 use super::fault::Failure;
 use super::headers::MetaHeaders;
-use crate::app::{Edge, with_listener};
+use crate::app::{AppState, Edge, with_listener};
 use crate::body;
 use crate::connection::{self, BodyLength};
 use crate::rules::RuleBook;
@@ -21,7 +22,7 @@ use crate::service::{ImageService, Requester};
 /// One authenticated call.
 pub(crate) struct Call {
     pub(crate) request: HttpRequest,
-    pub(crate) service: ImageService,
+    pub(crate) state: Data<AppState>,
     pub(crate) edge: Rc<Edge>,
     pub(crate) rules: Arc<RuleBook>,
     pub(crate) requester: Arc<Requester>,
@@ -30,6 +31,10 @@ pub(crate) struct Call {
 impl Call {
     pub(super) fn identity(&self) -> &Identity {
         &self.requester.identity
+    }
+
+    pub(super) fn service(&self) -> &ImageService {
+        &self.state.service
     }
 
     pub(super) fn config(&self) -> &ApiConfig {

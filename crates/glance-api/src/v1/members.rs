@@ -9,7 +9,8 @@ use glance_core::wire::{Members, Membership, SharedImages};
 use serde_json::Value;
 
 use super::call::Call;
-use super::fault::{During, Failure};
+use super::fault::Failure;
+use super::outcome::During;
 use super::views::json_response;
 use crate::body;
 use crate::service::ServiceError;
@@ -23,7 +24,7 @@ pub(super) async fn index(
     call.expect_no_body(payload).await?;
     call.enforce("get_members")?;
     expect_image(call, id).await?;
-    let members = call.service.members(&call.requester, id).await;
+    let members = call.service().members(&call.requester, id).await;
     let members = members.map_err(|error| Failure::of(error, During::Find))?;
     Ok(json_response(StatusCode::OK, &Members { members }))
 }
@@ -42,7 +43,7 @@ pub(super) async fn update_all(
     let memberships = memberships(document)?;
     refuse_over_quota(call, memberships.len())?;
     let replaced = call
-        .service
+        .service()
         .replace_members(&call.requester, id, memberships)
         .await;
     replaced.map_err(|error| Failure::of(error, During::Members))?;
@@ -69,7 +70,7 @@ pub(super) async fn update(
         .and_then(|member| member.get("can_share"))
         .map(is_truthy);
     let added = call
-        .service
+        .service()
         .add_member(&call.requester, id, member, can_share)
         .await;
     added.map_err(|error| Failure::of(error, During::Members))?;
@@ -89,7 +90,7 @@ pub(super) async fn delete(
     call.enforce("delete_member")?;
     expect_image(call, id).await?;
     match call
-        .service
+        .service()
         .delete_member(&call.requester, id, member)
         .await
     {
@@ -110,7 +111,7 @@ pub(super) async fn index_shared_images(
     payload: Payload,
 ) -> Result<HttpResponse, Failure> {
     call.expect_no_body(payload).await?;
-    let shared_images = match call.service.shared_images(&call.requester, member).await {
+    let shared_images = match call.service().shared_images(&call.requester, member).await {
         Ok(shared_images) => shared_images,
         Err(ServiceError::NotFound { .. }) => {
             let registry = Fault::bare(404).plain("GET");
@@ -134,7 +135,7 @@ fn expect_somebody(call: &Call) -> Result<(), Fault> {
 
 /// Refuses images that are not there, and deleted ones that only administrators see.
 async fn expect_image(call: &Call, id: &str) -> Result<(), Failure> {
-    let found = call.service.find(&call.requester, id).await;
+    let found = call.service().find(&call.requester, id).await;
     let image = found.map_err(|error| Failure::of(error, During::Find))?;
     if image.status == ImageStatus::Deleted {
         let text = format!("Image with identifier {id} has been deleted.");

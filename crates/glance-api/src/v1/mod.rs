@@ -17,6 +17,7 @@ mod headers;
 mod image_meta;
 mod images;
 mod members;
+mod outcome;
 mod page;
 mod permissions;
 mod query;

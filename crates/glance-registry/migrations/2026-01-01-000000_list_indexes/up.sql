@@ -39,5 +39,7 @@ CREATE INDEX IF NOT EXISTS ix_list_members
 CREATE INDEX IF NOT EXISTS ix_list_properties
     ON image_properties (name, value, image_id) WHERE deleted = 0;
 -- What recovery looks for: images that are on their way out.
-CREATE INDEX IF NOT EXISTS ix_recovery
-    ON images (status, updated_at) WHERE status = 'pending_delete' OR (status = 'deleted' AND deleted = 0);
+CREATE INDEX IF NOT EXISTS ix_recovery_pending
+    ON images (updated_at) WHERE status = 'pending_delete';
+CREATE INDEX IF NOT EXISTS ix_recovery_deleted
+    ON images (updated_at) WHERE status = 'deleted' AND deleted = 0;

@@ -9,6 +9,11 @@ use super::list::{Page, Size, is_small};
 use super::scope::{Deleted, Scope, TextFilter};
 use super::statement::{Bind, Statement};
 
+/// So many rows that a filter finds are sorted rather than walked through in order.
+const SMALL: i64 = 1000;
+/// So many shared images of a tenant are sorted; each takes a look-up that walking does not.
+const FEW_SHARED: i64 = 200;
+
 /// Where images of a list come from. Sources of one list never share an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Source<'a> {
@@ -101,7 +106,7 @@ fn sources<'a>(conn: &mut SqliteConnection, page: &'a Page) -> Result<Vec<Source
         let table = base(Source::Property(name, value), 0, SortKey::Id, &mut found);
         let table = table.split(" CROSS JOIN ").next().unwrap_or_default();
         let text = "p.name = ? AND p.value = ? AND p.deleted = 0";
-        match is_small(conn, &format!("{table} WHERE {text}"), found.binds)? {
+        match is_small(conn, &format!("{table} WHERE {text}"), found.binds, SMALL)? {
             Size::Empty => return Ok(Vec::new()),
             Size::Small => return Ok(vec![Source::Property(name, value)]),
             Size::Large => {}
@@ -113,7 +118,7 @@ fn sources<'a>(conn: &mut SqliteConnection, page: &'a Page) -> Result<Vec<Source
             let mut sources = vec![Source::Visible("public"), Source::Own(owner)];
             let members =
                 "image_members m INDEXED BY ix_list_members WHERE m.member = ? AND m.deleted = 0";
-            match is_small(conn, members, vec![Bind::from(owner.as_str())])? {
+            match is_small(conn, members, vec![Bind::from(owner.as_str())], FEW_SHARED)? {
                 Size::Empty => {}
                 Size::Small => sources.push(Source::SharedFew(owner)),
                 Size::Large => sources.push(Source::SharedMany(owner)),
@@ -161,18 +166,15 @@ fn base(source: Source<'_>, deleted: u8, index: SortKey, arm: &mut Conditions) -
             format!("images i INDEXED BY ix_list_own_{index}")
         }
         Source::SharedFew(member) => {
+            // A table that Glance wrote may hold a membership twice.
+            let members = "(SELECT DISTINCT image_id FROM image_members INDEXED BY ix_list_members \
+                 WHERE member = ? AND deleted = 0) m";
+            arm.binds.push(Bind::from(member));
             arm.with(
-                "m.member = ? AND m.deleted = 0 AND i.visibility = 'shared' AND i.deleted = 0",
+                "i.visibility = 'shared' AND i.deleted = 0 AND i.owner IS NOT ?",
                 member,
             );
-            arm.with("i.owner IS NOT ?", member);
-            // A table that Glance wrote may hold a membership twice.
-            arm.add(
-                "m.id = (SELECT MIN(o.id) FROM image_members o WHERE o.image_id = m.image_id \
-                     AND o.member = m.member AND o.deleted = 0)",
-            );
-            "image_members m INDEXED BY ix_list_members CROSS JOIN images i ON i.id = m.image_id"
-                .to_owned()
+            format!("{members} CROSS JOIN images i ON i.id = m.image_id")
         }
         Source::SharedMany(member) => {
             arm.with(
@@ -226,7 +228,7 @@ fn driver(
     }
     for (key, text, values) in selections(page) {
         // Within one value, each index is in the default order already.
-        if page.sort == SortKey::CreatedAt && text.ends_with("= ?") {
+        if page.sort == SortKey::CreatedAt && text.ends_with(" = ?") {
             return Ok(Some(key));
         }
         if key == page.sort {
@@ -236,7 +238,12 @@ fn driver(
         let table = base(source, deleted, key, &mut found);
         found.add(&text);
         found.binds.extend(values);
-        match is_small(conn, &format!("{table} WHERE {}", found.text), found.binds)? {
+        match is_small(
+            conn,
+            &format!("{table} WHERE {}", found.text),
+            found.binds,
+            SMALL,
+        )? {
             Size::Empty => return Ok(None),
             Size::Small => return Ok(Some(key)),
             Size::Large => {}

@@ -9,10 +9,12 @@ use glance_core::image::{ImageStatus, Properties, Visibility};
 
 use super::clock::SqlTime;
 use super::error::DbError;
+use super::live::live;
 use super::locations::{self, Location};
 use super::properties;
 use super::rows::{ImageRecord, ImageRow};
 use super::schema::{image_members, image_properties, image_tags, images};
+use super::snapshot;
 use super::status::{may_follow, may_upload};
 use super::visible::{mutable, visible};
 
@@ -124,8 +126,10 @@ pub fn find(
     caller: &Identity,
     id: &str,
 ) -> Result<ImageRecord, DbError> {
-    let row = visible(conn, caller, id, false)?;
-    complete(conn, caller, row)
+    snapshot(conn, |conn| {
+        let row = visible(conn, caller, id, false)?;
+        complete(conn, caller, row)
+    })
 }
 
 /// Adds an image. Ids are never used again: [`DbError::Duplicate`] for those of deleted images, too.
@@ -264,7 +268,7 @@ pub fn delete(
     locations::delete_all(conn, id, &now)?;
     diesel::update(image_properties::table)
         .filter(image_properties::image_id.eq(id))
-        .filter(image_properties::deleted.eq(false))
+        .filter(live())
         .set((
             image_properties::deleted.eq(deleted),
             image_properties::deleted_at.eq(at),
@@ -272,7 +276,7 @@ pub fn delete(
         .execute(conn)?;
     diesel::update(image_members::table)
         .filter(image_members::image_id.eq(id))
-        .filter(image_members::deleted.eq(false))
+        .filter(live())
         .set((
             image_members::deleted.eq(deleted),
             image_members::deleted_at.eq(at),
@@ -280,7 +284,7 @@ pub fn delete(
         .execute(conn)?;
     diesel::update(image_tags::table)
         .filter(image_tags::image_id.eq(id))
-        .filter(image_tags::deleted.eq(false))
+        .filter(live())
         .set((
             image_tags::deleted.eq(deleted),
             image_tags::deleted_at.eq(at),

@@ -1,14 +1,13 @@
 //! Leases: which API daemon works on an image that is not in a steady state.
 
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 use glance_core::identity::Identity;
 
 use super::clock::database_now;
 use super::error::DbError;
 use super::schema::image_leases::{self, dsl};
-use super::schema::images;
 use super::statement::{Bind, Statement};
 use super::visible::mutable;
 
@@ -83,13 +82,9 @@ pub fn renew(
     wanted: &[String],
 ) -> Result<Vec<String>, DbError> {
     let now = database_now(conn)?;
-    let held: Vec<String> = image_leases::table
-        .inner_join(images::table.on(images::id.eq(dsl::image_id)))
-        .filter(dsl::holder.eq(holder))
-        .filter(images::deleted.eq(false))
-        .filter(images::status.eq("saving").or(images::status.eq("queued")))
-        .select(dsl::image_id)
-        .load(conn)?;
+    let sql = "SELECT e.image_id FROM image_leases e CROSS JOIN images i ON i.id = e.image_id \
+         WHERE e.holder = ? AND i.deleted = 0 AND i.status IN ('queued', 'saving')";
+    let held: Vec<String> = Statement::<Text>::kept(sql, vec![Bind::from(holder)]).load(conn)?;
     let mut lost = Vec::new();
     for image in wanted {
         if !held.contains(image) {

@@ -9,13 +9,13 @@ use diesel::sqlite::SqliteConnection;
 use glance_core::identity::Identity;
 use glance_core::query::{SortDirection, SortKey};
 
-use super::arms;
 use super::clock::SqlTime;
 use super::error::DbError;
 use super::rows::{self, ImageRecord, ImageRow, Summary};
 use super::scope::{Deleted, Filters, Scope};
 use super::statement::{Bind, Statement};
 use super::visible::visible;
+use super::{arms, snapshot};
 use super::{locations, properties};
 
 /// Where in the order a page begins: after this image.
@@ -97,7 +97,16 @@ pub fn summaries(conn: &mut SqliteConnection, page: &Page) -> Result<Vec<Summary
 }
 
 /// A page with properties and locations: two more questions, whatever its length.
+/// They see the database at one moment.
 pub fn detailed(
+    conn: &mut SqliteConnection,
+    caller: &Identity,
+    page: &Page,
+) -> Result<Vec<ImageRecord>, DbError> {
+    snapshot(conn, |conn| detailed_now(conn, caller, page))
+}
+
+fn detailed_now(
     conn: &mut SqliteConnection,
     caller: &Identity,
     page: &Page,
@@ -125,26 +134,24 @@ pub fn detailed(
     Ok(records.collect())
 }
 
-/// Counts with a ceiling: whether a selection is small enough to be sorted.
+/// Counts up to `ceiling`: whether a selection is small enough to be sorted.
 pub(super) fn is_small(
     conn: &mut SqliteConnection,
     selection: &str,
     binds: Vec<Bind>,
+    ceiling: i64,
 ) -> QueryResult<Size> {
     let sql = format!(
         "SELECT COUNT(*) FROM (SELECT 1 FROM {selection} LIMIT {})",
-        SMALL + 1
+        ceiling + 1
     );
     let count: i64 = Statement::<diesel::sql_types::BigInt>::kept(sql, binds).get_result(conn)?;
     Ok(match count {
         0 => Size::Empty,
-        count if count <= SMALL => Size::Small,
+        count if count <= ceiling => Size::Small,
         _ => Size::Large,
     })
 }
-
-/// So many rows are sorted rather than walked through in order.
-const SMALL: i64 = 1000;
 
 /// How much a selection holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

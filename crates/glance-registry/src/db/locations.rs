@@ -2,15 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use diesel::dsl::sql;
 use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 use glance_core::location::{LocationData, LocationUrl};
 use serde_json::{Map, Value};
 
 use super::clock::SqlTime;
 use super::error::DbError;
+use super::live::{LIVE, live};
 use super::properties::places;
 use super::schema::image_locations::{self, dsl};
 use super::statement::Statement;
@@ -34,7 +34,7 @@ fn location((id, url, status, metadata): Row) -> Location {
 pub(super) fn of(conn: &mut SqliteConnection, image: &str) -> QueryResult<Vec<Location>> {
     let rows: Vec<Row> = image_locations::table
         .filter(dsl::image_id.eq(image))
-        .filter(dsl::deleted.eq(sql::<Bool>("0")))
+        .filter(live())
         .order(dsl::id)
         .select((dsl::id, dsl::value, dsl::status, dsl::meta_data))
         .load(conn)?;
@@ -68,13 +68,13 @@ pub(super) fn of_many(
     images: &[&str],
     deleted_too: bool,
 ) -> QueryResult<BTreeMap<String, Vec<Location>>> {
-    let condition = if deleted_too { "" } else { "deleted = 0 AND " };
+    let condition = if deleted_too { "1" } else { LIVE };
     let mut found: BTreeMap<String, Vec<Location>> = BTreeMap::new();
     for chunk in images.chunks(1000) {
         let (places, binds) = places(chunk);
         let sql = format!(
             "SELECT image_id, id, value, status, meta_data FROM image_locations \
-             WHERE {condition}image_id IN ({places})"
+             WHERE {condition} AND image_id IN ({places})"
         );
         type Columns = (Text, BigInt, Text, Text, Nullable<Text>);
         let mut rows: Vec<(String, i64, String, String, Option<String>)> =
@@ -104,7 +104,7 @@ pub(super) fn set(
         .collect();
     let present: Vec<i64> = image_locations::table
         .filter(dsl::image_id.eq(image))
-        .filter(dsl::deleted.eq(false))
+        .filter(live())
         .select(dsl::id)
         .load(conn)?;
     for id in present.iter().filter(|id| !kept.contains(id)) {
@@ -167,7 +167,7 @@ pub(super) fn delete_all(
 ) -> QueryResult<usize> {
     let live = image_locations::table
         .filter(dsl::image_id.eq(image))
-        .filter(dsl::deleted.eq(false));
+        .filter(live());
     diesel::update(live)
         .set((
             dsl::deleted.eq(true),

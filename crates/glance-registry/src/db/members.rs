@@ -1,6 +1,7 @@
 //! With whom images are shared.
 
 use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 use glance_core::access;
 use glance_core::identity::Identity;
@@ -9,7 +10,7 @@ use glance_core::member::{Member, SharedImage};
 use super::clock::SqlTime;
 use super::error::DbError;
 use super::schema::image_members::{self, dsl};
-use super::schema::images;
+use super::statement::{Bind, Statement};
 use super::visible::visible;
 
 /// One entry of a new list of members.
@@ -48,12 +49,12 @@ pub fn shared_images(
     caller: &Identity,
     tenant: &str,
 ) -> Result<Vec<SharedImage>, DbError> {
-    let rows: Vec<(i64, String, bool, Option<String>)> = image_members::table
-        .inner_join(images::table.on(images::id.eq(dsl::image_id)))
-        .filter(dsl::member.eq(tenant))
-        .filter(dsl::deleted.eq(diesel::dsl::sql::<diesel::sql_types::Bool>("0")))
-        .select((dsl::id, dsl::image_id, dsl::can_share, images::owner))
-        .load(conn)?;
+    let sql = "SELECT m.id, m.image_id, m.can_share, i.owner \
+         FROM image_members m INDEXED BY ix_list_members CROSS JOIN images i ON i.id = m.image_id \
+         WHERE m.member = ? AND m.deleted = 0";
+    let rows: Vec<(i64, String, bool, Option<String>)> =
+        Statement::<(BigInt, Text, Bool, Nullable<Text>)>::kept(sql, vec![Bind::from(tenant)])
+            .load(conn)?;
     let mut rows: Vec<_> = rows
         .into_iter()
         .filter(|(_, _, _, owner)| {

@@ -10,9 +10,12 @@ mod error;
 mod images;
 mod leases;
 mod list;
+mod live;
 mod locations;
 mod members;
 mod migrate;
+#[cfg(test)]
+mod plans;
 mod properties;
 mod purge;
 mod readers;
@@ -118,7 +121,7 @@ impl Db {
         self.pool.state().connections
     }
 
-    /// Asks a question. All of it sees the database at one moment.
+    /// Asks a question. One with several parts that must agree takes a [`snapshot`].
     pub async fn read<T, F>(&self, question: F) -> Result<T, DbError>
     where
         T: Send + 'static,
@@ -126,7 +129,7 @@ impl Db {
     {
         let (reply, answer) = oneshot::channel();
         self.readers.hand_over(Box::new(move |conn| {
-            let answer = conn.and_then(|conn| snapshot(conn, question));
+            let answer = conn.and_then(question);
             // The caller may have hung up.
             let _ = reply.send(answer);
         }));
@@ -175,6 +178,7 @@ impl From<DieselError> for Rollback {
     }
 }
 
+/// Asks all of a question at one moment of the database.
 fn snapshot<T>(
     conn: &mut SqliteConnection,
     question: impl FnOnce(&mut SqliteConnection) -> Result<T, DbError>,

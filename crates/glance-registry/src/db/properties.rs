@@ -2,14 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use diesel::dsl::{count_star, sql};
+use diesel::dsl::count_star;
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Nullable, Text};
+use diesel::sql_types::{Nullable, Text};
 use diesel::sqlite::SqliteConnection;
 use glance_core::image::Properties;
 
 use super::clock::SqlTime;
 use super::error::DbError;
+use super::live::{LIVE, live};
 use super::schema::image_properties::{self, dsl};
 use super::statement::{Bind, Statement};
 
@@ -17,7 +18,7 @@ use super::statement::{Bind, Statement};
 pub(super) fn of(conn: &mut SqliteConnection, image: &str) -> QueryResult<Properties> {
     let rows: Vec<(String, Option<String>)> = image_properties::table
         .filter(dsl::image_id.eq(image))
-        .filter(dsl::deleted.eq(sql::<Bool>("0")))
+        .filter(live())
         .select((dsl::name, dsl::value))
         .load(conn)?;
     Ok(rows.into_iter().collect())
@@ -33,7 +34,7 @@ pub(super) fn of_many(
         let (places, binds) = places(chunk);
         let sql = format!(
             "SELECT image_id, name, value FROM image_properties \
-             WHERE deleted = 0 AND image_id IN ({places})"
+             WHERE {LIVE} AND image_id IN ({places})"
         );
         let rows: Vec<(String, String, Option<String>)> =
             Statement::<(Text, Text, Nullable<Text>)>::kept(sql, binds).load(conn)?;
@@ -75,7 +76,7 @@ pub(super) fn set(
     if purge {
         let present: Vec<(i64, String)> = image_properties::table
             .filter(dsl::image_id.eq(image))
-            .filter(dsl::deleted.eq(false))
+            .filter(live())
             .select((dsl::id, dsl::name))
             .load(conn)?;
         for (id, _) in present
@@ -117,7 +118,7 @@ pub(super) fn set(
     };
     let count: i64 = image_properties::table
         .filter(dsl::image_id.eq(image))
-        .filter(dsl::deleted.eq(false))
+        .filter(live())
         .select(count_star())
         .get_result(conn)?;
     let attempted = u64::try_from(count).unwrap_or(0);

@@ -1,7 +1,7 @@
 //! Finds images that somebody stopped working on, and gives each to one daemon.
 
 use diesel::prelude::*;
-use diesel::sql_types::Text;
+use diesel::sql_types::{Bool, Text};
 use diesel::sqlite::SqliteConnection;
 use glance_core::wire::{RecoveryItem, RecoveryReason, TakeOver};
 
@@ -55,11 +55,18 @@ impl Taking<'_> {
         reason: RecoveryReason,
     ) -> Result<(), DbError> {
         let (condition, seconds) = match reason {
-            RecoveryReason::Scrub => ("i.status = 'pending_delete'", self.request.scrub_seconds),
-            _ => ("i.status = 'deleted' AND i.deleted = 0", DELETION),
+            RecoveryReason::Scrub => (
+                "images i INDEXED BY ix_recovery_pending WHERE i.status = 'pending_delete'",
+                self.request.scrub_seconds,
+            ),
+            _ => (
+                "images i INDEXED BY ix_recovery_deleted \
+                 WHERE i.status = 'deleted' AND i.deleted = 0",
+                DELETION,
+            ),
         };
         let sql = format!(
-            "SELECT i.id FROM images i INDEXED BY ix_recovery WHERE {condition} \
+            "SELECT i.id FROM {condition} \
              AND i.updated_at <= strftime('%Y-%m-%d %H:%M:%f', unixepoch('subsec') - ?, 'unixepoch') \
              AND NOT EXISTS (SELECT 1 FROM image_leases e \
              WHERE e.image_id = i.id AND e.expires_at > ?) LIMIT ?"
@@ -82,13 +89,12 @@ impl Taking<'_> {
 
     /// Uploads whose daemon has gone silent.
     fn expired(&mut self, conn: &mut SqliteConnection) -> Result<(), DbError> {
-        let found: Vec<(String, String, bool)> = image_leases::table
-            .inner_join(images::table.on(images::id.eq(dsl::image_id)))
-            .filter(dsl::expires_at.le(self.now))
-            .order(dsl::expires_at)
-            .limit(self.room())
-            .select((images::id, images::status, images::deleted))
-            .load(conn)?;
+        let sql = "SELECT i.id, i.status, i.deleted FROM image_leases e \
+             CROSS JOIN images i ON i.id = e.image_id \
+             WHERE e.expires_at <= ? ORDER BY e.expires_at LIMIT ?";
+        let binds = vec![Bind::from(self.now), Bind::from(self.room())];
+        let found: Vec<(String, String, bool)> =
+            Statement::<(Text, Text, Bool)>::kept(sql, binds).load(conn)?;
         for (image, status, deleted) in found {
             let discard = match status.as_str() {
                 "saving" => {

@@ -1,13 +1,13 @@
 //! One image by its id, as far as a caller may see and change it.
 
 use diesel::prelude::*;
-use diesel::sql_types::Bool;
 use diesel::sqlite::SqliteConnection;
 use glance_core::access;
 use glance_core::identity::Identity;
 use glance_core::image::Visibility;
 
 use super::error::DbError;
+use super::live::live;
 use super::rows::{self, ImageRow};
 use super::schema::image_members;
 use super::statement::{Bind, Statement};
@@ -76,7 +76,7 @@ fn is_member(conn: &mut SqliteConnection, id: &str, caller: &Identity) -> QueryR
         image_members::table
             .filter(image_members::image_id.eq(id))
             .filter(image_members::member.eq(owner))
-            .filter(image_members::deleted.eq(diesel::dsl::sql::<Bool>("0"))),
+            .filter(live()),
     ))
     .get_result(conn)
 }

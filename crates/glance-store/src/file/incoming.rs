@@ -67,12 +67,15 @@ impl Incoming {
                 self.given = true;
                 Ok(())
             }
-            // NFS, for one. Our own name goes when this is dropped.
-            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => {
-                fs::linkat(&self.folder, &self.name, dir, name, AtFlags::empty())
-            }
+            // NFS, for one.
+            Err(Errno::INVAL | Errno::NOSYS | Errno::OPNOTSUPP) => self.link(dir, name),
             Err(error) => Err(error),
         }
+    }
+
+    /// The same in two steps: the hidden name goes when this is dropped.
+    fn link(&self, dir: &OwnedFd, name: &str) -> rustix::io::Result<()> {
+        fs::linkat(&self.folder, &self.name, dir, name, AtFlags::empty())
     }
 }
 
@@ -131,4 +134,28 @@ fn remove_abandoned(folder: &OwnedFd, name: &CStr) -> rustix::io::Result<()> {
 fn open_folder(dir: impl AsFd) -> rustix::io::Result<OwnedFd> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
     fs::openat(dir, FOLDER, flags, Mode::empty())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Write;
+
+    use super::*;
+
+    #[test]
+    fn gives_a_name_without_renaming_and_only_if_it_is_free() {
+        let place = tempfile::tempdir().unwrap();
+        let dir = OwnedFd::from(File::open(place.path()).unwrap());
+        let id = ImageId::generate();
+        for (text, expected) in [("first", Ok(())), ("second", Err(Errno::EXIST))] {
+            let (mut file, incoming) =
+                Incoming::create(&dir, place.path(), &id, Mode::from_raw_mode(0o640)).unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            assert_eq!(incoming.link(&dir, "image"), expected);
+            drop(incoming);
+            let hidden = std::fs::read_dir(place.path().join(FOLDER)).unwrap();
+            assert_eq!(hidden.count(), 0);
+        }
+        assert_eq!(std::fs::read(place.path().join("image")).unwrap(), b"first");
+    }
 }

@@ -356,6 +356,36 @@ fn says_at_start_what_is_wrong_and_where() {
     assert!(std::error::Error::source(&error).is_some());
 }
 
+#[test]
+fn a_slow_client_holds_no_thread() {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .max_blocking_threads(1)
+        .build()
+        .unwrap();
+    let (store, dir) = store();
+    runtime.block_on(async {
+        let first = stream::iter([Ok(vec![Bytes::from_static(b"one batch, and then nothing")])]);
+        let stalled = ImageData::from_stream(None, first.chain(stream::pending()));
+        let id = ImageId::generate();
+        let slow = store.add(&id, stalled);
+        let quick = async {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+            for _ in 0..3 {
+                store
+                    .add(&ImageId::generate(), data(&bytes(700_000), None))
+                    .await
+                    .unwrap();
+            }
+        };
+        tokio::select! {
+            _ = slow => panic!("it has no end"),
+            () = quick => {}
+        }
+    });
+    assert_eq!(files(dir.path()).len(), 3);
+}
+
 /// A file system of two MiB, which only root can mount.
 struct SmallDisk(TempDir);
 

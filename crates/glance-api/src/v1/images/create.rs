@@ -7,8 +7,9 @@ use actix_web::http::header::{HeaderValue, LOCATION};
 use glance_core::fault::Fault;
 
 use super::super::call::Call;
-use super::super::fault::{During, Failure};
+use super::super::fault::Failure;
 use super::super::image_meta::ImageMeta;
+use super::super::outcome::During;
 use super::super::views::{Detail, OneImage, image_url, json_response, put_etag};
 use super::source::{Named, refuse_over_quota, refuse_too_large};
 use crate::service::{NewImage, Source};
@@ -41,7 +42,7 @@ pub(in crate::v1) async fn create(call: &Call, payload: Payload) -> Result<HttpR
     }
     let source = source.open(call, &mut meta, payload);
     let image = call
-        .service
+        .service()
         .create(call.requester.clone(), new_image(call, meta, source))
         .await
         .map_err(failed)?;

@@ -6,14 +6,15 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderValue, LINK};
 
 use super::super::call::Call;
-use super::super::fault::{During, Failure};
+use super::super::fault::Failure;
+use super::super::outcome::During;
 use super::super::views::{Detail, ImageList, Summary, json_response};
 use super::super::{page, query};
 
 /// `GET /images`.
 pub(in crate::v1) async fn index(call: &Call, payload: Payload) -> Result<HttpResponse, Failure> {
     let query = prepare(call, payload).await?;
-    let images = call.service.list(&call.requester, &query).await;
+    let images = call.service().list(&call.requester, &query).await;
     let images = images.map_err(|error| Failure::of(error, During::List))?;
     let base = call.base_url();
     let items = images
@@ -35,7 +36,7 @@ pub(in crate::v1) async fn index(call: &Call, payload: Payload) -> Result<HttpRe
 /// `GET /images/detail`.
 pub(in crate::v1) async fn detail(call: &Call, payload: Payload) -> Result<HttpResponse, Failure> {
     let query = prepare(call, payload).await?;
-    let images = call.service.list_detailed(&call.requester, &query).await;
+    let images = call.service().list_detailed(&call.requester, &query).await;
     let mut images = images.map_err(|error| Failure::of(error, During::List))?;
     images
         .iter_mut()

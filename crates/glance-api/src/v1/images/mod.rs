@@ -18,7 +18,8 @@ pub(super) use show::show;
 pub(super) use update::{update, update_named};
 
 use super::call::Call;
-use super::fault::{During, Failure};
+use super::fault::Failure;
+use super::outcome::During;
 use super::views;
 
 /// What Glance answers without a body has this type.
@@ -53,7 +54,7 @@ pub(super) async fn delete(
     if !image.protected && image.status != ImageStatus::PendingDelete {
         call.expect_mutable(&image, "delete")?;
     }
-    call.service
+    call.service()
         .delete(&call.requester, &image)
         .await
         .map_err(|error| Failure::of(error, During::Delete))?;
@@ -63,6 +64,6 @@ pub(super) async fn delete(
 }
 
 async fn find(call: &Call, id: &str) -> Result<Image, Failure> {
-    let found = call.service.find(&call.requester, id).await;
+    let found = call.service().find(&call.requester, id).await;
     found.map_err(|error| Failure::of(error, During::Find))
 }

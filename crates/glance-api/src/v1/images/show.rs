@@ -17,7 +17,8 @@ use glance_store::store::ByteRange;
 
 use super::super::call::Call;
 use super::super::conditions::{Validators, Verdict};
-use super::super::fault::{During, Failure};
+use super::super::fault::Failure;
+use super::super::outcome::During;
 use super::super::range::{Requested, requested};
 use super::super::views;
 use super::find;
@@ -87,7 +88,7 @@ async fn find_active(call: &Call, id: &str) -> Result<Image, Failure> {
 }
 
 async fn open(call: &Call, image: &Image, range: Option<ByteRange>) -> Result<ImageData, Failure> {
-    let opened = call.service.open(image, range).await;
+    let opened = call.service().open(image, range).await;
     opened.map_err(|error| Failure::of(error, During::Find))
 }
 

@@ -5,8 +5,9 @@ use actix_web::http::header::CONTENT_TYPE;
 use glance_core::fault::Fault;
 
 use super::super::call::Call;
-use super::super::fault::{Failure, too_large};
+use super::super::fault::Failure;
 use super::super::image_meta::ImageMeta;
+use super::super::outcome::too_large;
 use crate::body;
 use crate::connection::BodyLength;
 use crate::service::{ServiceError, Source};

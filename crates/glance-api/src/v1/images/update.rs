@@ -7,9 +7,10 @@ use glance_core::fault::Fault;
 use glance_core::image::{Image, ImageFields, ImageStatus};
 
 use super::super::call::Call;
-use super::super::fault::{During, Failure};
+use super::super::fault::Failure;
 use super::super::headers::MetaHeaders;
 use super::super::image_meta::ImageMeta;
+use super::super::outcome::During;
 use super::super::views::{Detail, OneImage, json_response, put_etag};
 use super::find;
 use super::source::{Named, refuse_over_quota, refuse_too_large};
@@ -63,6 +64,10 @@ async fn change(
     if source == Named::Data && original.status != ImageStatus::Queued {
         return Err(failed(ServiceError::NotQueued));
     }
+    let elsewhere = matches!(source, Named::Location | Named::CopyFrom);
+    if elsewhere && original.status != ImageStatus::Queued {
+        return Err(failed(ServiceError::LocationOfUnqueued));
+    }
     // Data never takes properties away: clients set some first and upload with others.
     let purge = meta.purge_properties && source != Named::Data;
     call.expect_changeable(&original.properties, &mut meta.properties, purge)?;
@@ -83,7 +88,7 @@ async fn change(
         source,
     };
     let mut image = call
-        .service
+        .service()
         .update(call.requester.clone(), &original, update)
         .await
         .map_err(failed)?;
