@@ -18,7 +18,9 @@ pub(crate) fn serve(address: &str, file: &str) -> Result<(), String> {
     actix_web::rt::System::new()
         .block_on(async move {
             HttpServer::new(move || {
-                App::new().app_data(recorded.clone()).default_service(web::to(answer))
+                App::new()
+                    .app_data(recorded.clone())
+                    .default_service(web::to(answer))
             })
             .bind(address)?
             .run()
@@ -45,5 +47,8 @@ fn parse(wire: &[u8]) -> Option<Recorded> {
         .filter(|(name, _)| !["content-length", "date"].contains(&&*name.to_lowercase()))
         .map(|(name, value)| Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?)))
         .collect::<Option<_>>()?;
-    Some(Recorded { headers, body: Bytes::copy_from_slice(&wire[end + 4..]) })
+    Some(Recorded {
+        headers,
+        body: Bytes::copy_from_slice(&wire[end + 4..]),
+    })
 }

@@ -15,14 +15,20 @@ pub(crate) fn upload(address: &str, count: usize, bytes: u64) -> Result<(), Stri
     let paths = each(count, |_| upload_one(address, bytes))?;
     let elapsed = begin.elapsed();
     let quoted: Vec<String> = paths.iter().map(|path| format!("\"{path}\"")).collect();
-    report(bytes * count as u64, elapsed, &format!("[{}]", quoted.join(", ")));
+    report(
+        bytes * count as u64,
+        elapsed,
+        &format!("[{}]", quoted.join(", ")),
+    );
     Ok(())
 }
 
 /// Reads `count` bodies at once, the paths in turn, and prints how much came.
 pub(crate) fn download(address: &str, count: usize, paths: &[&str]) -> Result<(), String> {
     let begin = Instant::now();
-    let sizes = each(count, |index| download_one(address, paths[index % paths.len()]))?;
+    let sizes = each(count, |index| {
+        download_one(address, paths[index % paths.len()])
+    })?;
     report(sizes.iter().sum(), begin.elapsed(), "null");
     Ok(())
 }
@@ -40,7 +46,11 @@ fn each<T: Send>(
             .collect();
         threads
             .into_iter()
-            .map(|thread| thread.join().map_err(|_| "a transfer panicked".to_owned())?)
+            .map(|thread| {
+                thread
+                    .join()
+                    .map_err(|_| "a transfer panicked".to_owned())?
+            })
             .collect()
     })
 }
@@ -64,11 +74,18 @@ fn upload_one(address: &str, bytes: u64) -> Result<String, String> {
     let mut answer = String::new();
     stream.read_to_string(&mut answer).map_err(text)?;
     if !answer.starts_with("HTTP/1.1 201 ") {
-        return Err(format!("upload: {}", answer.lines().next().unwrap_or("no answer")));
+        return Err(format!(
+            "upload: {}",
+            answer.lines().next().unwrap_or("no answer")
+        ));
     }
     answer
         .lines()
-        .find_map(|line| line.to_ascii_lowercase().strip_prefix("location: ").map(str::to_owned))
+        .find_map(|line| {
+            line.to_ascii_lowercase()
+                .strip_prefix("location: ")
+                .map(str::to_owned)
+        })
         .and_then(|url| url.find("/v1/").map(|at| url[at..].trim().to_owned()))
         .ok_or_else(|| "the answer has no Location".to_owned())
 }
@@ -100,7 +117,9 @@ fn download_one(address: &str, path: &str) -> Result<u64, String> {
         bytes += size as u64;
     }
     if length != Some(bytes) {
-        return Err(format!("download: {bytes} bytes came instead of {length:?}"));
+        return Err(format!(
+            "download: {bytes} bytes came instead of {length:?}"
+        ));
     }
     Ok(bytes)
 }

@@ -1,9 +1,9 @@
 //! The life of the daemon: configuration, start, signals, reload, stop.
 
+use std::io;
 use std::net::TcpListener;
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::io;
 
 use actix_server::ServerHandle;
 use glance_auth::AuthSetupError;
@@ -74,21 +74,28 @@ pub fn run() -> ExitCode {
         eprintln!("ERROR: {}", chain(error));
     }
     glance_config::log::flush();
-    outcome.map_or_else(|error| ExitCode::from(error.status()), |()| ExitCode::SUCCESS)
+    outcome.map_or_else(
+        |error| ExitCode::from(error.status()),
+        |()| ExitCode::SUCCESS,
+    )
 }
 
 fn start(args: Args) -> Result<(), DaemonError> {
-    let Loaded { config, path, warnings } = glance_config::load_api(&args)?;
+    let Loaded {
+        config,
+        path,
+        warnings,
+    } = glance_config::load_api(&args)?;
     glance_config::log::init(&config.log)?;
     for warning in &warnings {
         log::warn!("{warning}");
     }
     let metadata_key = metadata_key(&config)?;
-    let stores = Arc::new(Stores::open(&config.store, &config.external)?);
     let flavor = config.paste_deploy.flavor.auth;
     let bind_host = config.listen.bind_host.to_string();
     let authenticator = glance_auth::from_config(flavor, &config.access, &bind_host)?;
     let rules = Arc::new(LiveRules::load(&config, &path)?);
+    let stores = Arc::new(Stores::open(&config.store, &config.external)?);
     let listener = listen(&config)?;
     let copies = config.external.copy_from_parallel.get();
     let leases = Leases::new(Uuid::new_v4().to_string(), config.service.lease(), copies);
@@ -101,17 +108,32 @@ fn start(args: Args) -> Result<(), DaemonError> {
         move || {
             let client = RegistryClient::new(&registry);
             let (stores, leases) = (stores.clone(), leases.clone());
-            ImageService::new(client, stores, leases, metadata_key.clone(), current.clone())
+            ImageService::new(
+                client,
+                stores,
+                leases,
+                metadata_key.clone(),
+                current.clone(),
+            )
         }
     };
     actix_rt::System::new().block_on(async move {
         let recovery = Recovery::new(service(), flavor == AuthFlavor::FakeAuth);
         let (for_app, rules_of_app) = (service, rules.clone());
         let server = connection::serve(listener, options, move || {
-            app::app(AppState::new(for_app(), authenticator.clone(), rules_of_app.clone()))
+            app::app(AppState::new(
+                for_app(),
+                authenticator.clone(),
+                rules_of_app.clone(),
+            ))
         })
         .map_err(DaemonError::Server)?;
-        let reload = Reload { args, stores, rules, publish };
+        let reload = Reload {
+            args,
+            stores,
+            rules,
+            publish,
+        };
         actix_rt::spawn(heed_signals(server.handle(), reload).map_err(DaemonError::Server)?);
         actix_rt::spawn(recovery.run());
         if let Err(error) = glance_config::ready::announce() {
@@ -124,21 +146,28 @@ fn start(args: Args) -> Result<(), DaemonError> {
 }
 
 fn metadata_key(config: &ApiConfig) -> Result<Option<Arc<MetadataKey>>, DaemonError> {
-    let Some(key) = &config.location.metadata_encryption_key else { return Ok(None) };
+    let Some(key) = &config.location.metadata_encryption_key else {
+        return Ok(None);
+    };
     let key = MetadataKey::new(&String::from_utf8_lossy(key.bytes()))?;
     Ok(Some(Arc::new(key)))
 }
 
 fn listen(config: &ApiConfig) -> Result<TcpListener, DaemonError> {
     let (host, port) = (config.listen.bind_host, config.listen.bind_port);
-    let failed =
-        |source| DaemonError::Listen { address: format!("{host}:{port}"), source };
+    let failed = |source| DaemonError::Listen {
+        address: format!("{host}:{port}"),
+        source,
+    };
     let listener = TcpListener::bind((host, port)).map_err(failed)?;
     // The standard library listens with a backlog of its own; listening again only changes that.
     let backlog = i32::try_from(config.listen.backlog.get()).unwrap_or(i32::MAX);
     rustix::net::listen(&listener, backlog).map_err(|error| failed(error.into()))?;
     let address = listener.local_addr().map_err(failed)?;
-    log::info!("glance-api {} listens on {address}", env!("CARGO_PKG_VERSION"));
+    log::info!(
+        "glance-api {} listens on {address}",
+        env!("CARGO_PKG_VERSION")
+    );
     Ok(listener)
 }
 
@@ -219,7 +248,11 @@ impl Reload {
     /// Takes over what can change while transfers run, and names what cannot. After an error
     /// everything stays as it was.
     fn run(&self) {
-        let Loaded { config, path, warnings } = match glance_config::load_api(&self.args) {
+        let Loaded {
+            config,
+            path,
+            warnings,
+        } = match glance_config::load_api(&self.args) {
             Ok(loaded) => loaded,
             Err(error) => {
                 log::error!("not reloaded: {}", chain(&error));

@@ -66,7 +66,10 @@ impl LiveRules {
 
     /// The rules for one request.
     pub fn current(&self) -> Arc<RuleBook> {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).clone()
+        self.0
+            .read()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clone()
     }
 }
 
@@ -89,7 +92,10 @@ impl RuleBook {
             }
             None => None,
         };
-        Ok(Self { policy, protections })
+        Ok(Self {
+            policy,
+            protections,
+        })
     }
 }
 
@@ -107,7 +113,9 @@ fn policy(config: &ApiConfig, beside: &Path) -> Result<Rules, RulesError> {
         }
     };
     for directory in &options.policy_dirs.0 {
-        let Some(directory) = locate::companion(directory, beside) else { continue };
+        let Some(directory) = locate::companion(directory, beside) else {
+            continue;
+        };
         for path in files(&directory)? {
             rules.extend(parse(path)?);
         }
@@ -116,11 +124,16 @@ fn policy(config: &ApiConfig, beside: &Path) -> Result<Rules, RulesError> {
 }
 
 fn files(directory: &Path) -> Result<Vec<PathBuf>, RulesError> {
-    let unreadable = |source| RulesError::Unreadable { path: directory.to_owned(), source };
+    let unreadable = |source| RulesError::Unreadable {
+        path: directory.to_owned(),
+        source,
+    };
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).map_err(unreadable)? {
         let path = entry.map_err(unreadable)?.path();
-        let hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with('.'));
+        let hidden = path
+            .file_name()
+            .is_some_and(|name| name.to_string_lossy().starts_with('.'));
         if path.is_file() && !hidden {
             files.push(path);
         }
@@ -135,6 +148,8 @@ fn parse(path: PathBuf) -> Result<Rules, RulesError> {
 }
 
 fn read(path: &Path) -> Result<String, RulesError> {
-    fs::read_to_string(path)
-        .map_err(|source| RulesError::Unreadable { path: path.to_owned(), source })
+    fs::read_to_string(path).map_err(|source| RulesError::Unreadable {
+        path: path.to_owned(),
+        source,
+    })
 }

@@ -500,10 +500,10 @@ fn shows_the_application_the_real_head() {
 }
 
 #[test]
-fn takes_a_thousand_headers() {
+fn takes_many_headers() {
     let server = Server::start(|_| ());
     let mut client = server.client();
-    for count in [129, 1_000] {
+    for count in [129, 512] {
         let property = |n| format!("x-image-meta-property-k{n}: v{n}\r\n");
         let headers: String = (0..count).map(property).collect();
         let answer = client.ask(format!("GET /headers HTTP/1.1\r\n{headers}\r\n"));
@@ -542,7 +542,7 @@ fn refuses_heads_that_are_too_large() {
     );
     let uri = format!("GET /v1/images?name={long} HTTP/1.1\r\nHost: h\r\n\r\n");
     refused(uri, "HTTP/1.1 414 Request URI Too Long");
-    let many = "A: b\r\n".repeat(1_100);
+    let many = "A: b\r\n".repeat(1_000);
     refused(
         format!("GET / HTTP/1.1\r\n{many}\r\n"),
         "HTTP/1.1 400 Too Many Headers",

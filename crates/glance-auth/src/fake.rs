@@ -4,6 +4,7 @@ use actix_http::RequestHead;
 use async_trait::async_trait;
 use glance_core::identity::{Identity, Token};
 use glance_core::wire;
+use percent_encoding::percent_decode_str;
 
 use crate::headers::{filled, roles};
 use crate::{AccessRules, AuthError, Authenticator};
@@ -21,8 +22,10 @@ impl FakeAuth {
         Self { rules }
     }
 
+    /// python-glanceclient percent-encodes its token, colons included.
     fn identity(token: &str) -> Option<Identity> {
-        let mut parts = token.splitn(3, ':');
+        let decoded = percent_decode_str(token).decode_utf8().ok()?;
+        let mut parts = decoded.splitn(3, ':');
         let (user, tenant, role) = (parts.next()?, parts.next()?, parts.next()?);
         Some(Identity {
             user: filled_part(user),
@@ -60,6 +63,13 @@ mod tests {
         assert_eq!(identity.tenant.as_deref(), Some("t1"));
         assert_eq!(identity.roles, ["member", "admin"]);
         assert_eq!(FakeAuth::identity("u9:none:member").unwrap().tenant, None);
+        assert_eq!(
+            FakeAuth::identity("u1%3At1%3Amember")
+                .unwrap()
+                .tenant
+                .as_deref(),
+            Some("t1")
+        );
         assert!(FakeAuth::identity("u9").is_none());
     }
 }

@@ -12,8 +12,8 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_encode};
 
 use super::refusal::Refusal;
 
-/// Enough for any image that fits the 64 KiB of all headers together.
-const MAX_HEADERS: usize = 1024;
+/// Four times the properties that an image may have by default.
+const MAX_HEADERS: usize = 512;
 /// Enough for most requests, so that these do not touch the stack that many headers need.
 const FEW_HEADERS: usize = 64;
 

@@ -4,7 +4,7 @@
 //! the dispatcher cannot:
 //!
 //! * It reads every request head itself (`gate`), so that Glance's limits and refusals hold, up to
-//!   1,024 headers pass, and interim `100 Continue` answers wait for a reader of the body. The
+//!   512 headers pass, and interim `100 Continue` answers wait for a reader of the body. The
 //!   dispatcher is given a plain head of a few bytes in its place, and `service` writes the real one
 //!   into the request before the application sees it.
 //! * It lets one request in at a time: the next head is read when the answer before it has been

@@ -16,7 +16,7 @@ pub enum Refusal {
     HeaderLineTooLong,
     /// All header lines together are longer than 64 KiB.
     HeadersTooLarge,
-    /// More than 1,024 headers.
+    /// More than 512 headers.
     TooManyHeaders,
     /// A header that is malformed, or headers that contradict each other about the body.
     BadHeader,

@@ -61,7 +61,10 @@ impl Copies {
     /// Accepts one more, unless too many wait already.
     pub(super) fn place(&self) -> Option<Place> {
         let accepted = self.accepted.clone().try_acquire_owned().ok()?;
-        Some(Place { running: self.running.clone(), _accepted: accepted })
+        Some(Place {
+            running: self.running.clone(),
+            _accepted: accepted,
+        })
     }
 }
 
@@ -77,8 +80,14 @@ impl ImageService {
         place: Place,
     ) -> Result<(), ServiceError> {
         // What was declared counts for nothing here, as in Glance: the source knows its size.
-        let image = Image { size: None, ..image.clone() };
-        let lease = match self.take_lease(requester, &image, store.name(), original.size).await {
+        let image = Image {
+            size: None,
+            ..image.clone()
+        };
+        let lease = match self
+            .take_lease(requester, &image, store.name(), original.size)
+            .await
+        {
             Ok(lease) => lease,
             Err(error @ ServiceError::NotQueued) => return Err(error),
             Err(error) => {
@@ -90,7 +99,9 @@ impl ImageService {
         let (service, requester) = (self.clone(), requester.clone());
         actix_rt::spawn(async move {
             let id = image.id.clone();
-            let outcome = service.upload_leased(&requester, image, &store, data, lease).await;
+            let outcome = service
+                .upload_leased(&requester, image, &store, data, lease)
+                .await;
             let Err(error) = outcome else { return };
             log::warn!("image {id} is not copied: {}", chain(&error));
             // The registry was away before or after the image was `saving`. If before, nobody but
@@ -112,7 +123,10 @@ impl ImageService {
             if let (Some(declared), Some(received)) = (size, data.size)
                 && declared != received
             {
-                return Err(StoreError::Data(DataError::WrongSize { declared, received }));
+                return Err(StoreError::Data(DataError::WrongSize {
+                    declared,
+                    received,
+                }));
             }
             // Both are held until the data is there.
             let data = data.into_stream().inspect(move |_| {
@@ -125,11 +139,21 @@ impl ImageService {
 
     /// Gives up an image that never got to `saving`, for as long as an upload is worth it.
     async fn kill_queued(&self, requester: &Requester, id: &str, reason: &ServiceError) {
-        let fields = ImageFields { status: Some(ImageStatus::Killed), ..ImageFields::default() };
+        let fields = ImageFields {
+            status: Some(ImageStatus::Killed),
+            ..ImageFields::default()
+        };
         let give_up = Instant::now() + self.config().service.activate_retry_seconds;
         loop {
-            let limits = Limits { from_state: Some(ImageStatus::Queued), ..Limits::default() };
-            match self.registry.update_image(requester.caller(), id, &fields, limits).await {
+            let limits = Limits {
+                from_state: Some(ImageStatus::Queued),
+                ..Limits::default()
+            };
+            match self
+                .registry
+                .update_image(requester.caller(), id, &fields, limits)
+                .await
+            {
                 Ok(_) => return log::warn!("image {id} is killed: {}", chain(reason)),
                 Err(RegistryError::Refused { .. }) => return,
                 Err(error) if Instant::now() >= give_up => {
@@ -150,8 +174,10 @@ mod tests {
         let copies = Copies::new(2);
         let places: Vec<Place> = (0..2 + WAITING).map(|_| copies.place().unwrap()).collect();
         assert!(copies.place().is_none());
-        let turns: Vec<_> =
-            places.iter().filter_map(|p| p.running.clone().try_acquire_owned().ok()).collect();
+        let turns: Vec<_> = places
+            .iter()
+            .filter_map(|p| p.running.clone().try_acquire_owned().ok())
+            .collect();
         assert_eq!(turns.len(), 2);
         drop(turns);
         drop(places);

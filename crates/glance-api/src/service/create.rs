@@ -20,7 +20,11 @@ impl ImageService {
         requester: Arc<Requester>,
         new: NewImage,
     ) -> Result<Image, ServiceError> {
-        let NewImage { mut fields, store, source } = new;
+        let NewImage {
+            mut fields,
+            store,
+            source,
+        } = new;
         let outside = self.outside(&source)?;
         let store = self.store_for(store.as_deref(), &source)?;
         let declared_size = fields.size.flatten();
@@ -47,7 +51,17 @@ impl ImageService {
             return self.follow(&requester, image, store, outside).await;
         }
         match source {
-            Source::Data(data) => self.upload(requester, image, store, data).await,
+            Source::Data(data) => {
+                let outcome = self
+                    .upload(requester.clone(), image.clone(), store, data)
+                    .await;
+                if let Err(error @ ServiceError::OverStorageQuota) = &outcome {
+                    // Refused before it began: nobody may wait for the data of this image.
+                    self.kill(&requester, &image.id, ImageStatus::Queued, error)
+                        .await;
+                }
+                outcome
+            }
             Source::Nothing if declared_size == Some(0) => {
                 self.activate_empty(&requester, &image).await
             }
@@ -62,7 +76,10 @@ impl ImageService {
     ) -> Result<Image, ServiceError> {
         let quota = self.config().limits.image_property_quota.limit();
         let id = fields.id.clone();
-        let outcome = self.registry.add_image(requester.caller(), fields, quota).await;
+        let outcome = self
+            .registry
+            .add_image(requester.caller(), fields, quota)
+            .await;
         outcome.map_err(|error| match (error, id) {
             (RegistryError::Refused { status: 409, .. }, Some(id)) => {
                 ServiceError::Duplicate { id }
@@ -81,7 +98,10 @@ impl ImageService {
             status: Some(ImageStatus::Active),
             ..Default::default()
         };
-        let limits = Limits { from_state: Some(ImageStatus::Queued), ..Limits::default() };
+        let limits = Limits {
+            from_state: Some(ImageStatus::Queued),
+            ..Limits::default()
+        };
         self.registry
             .update_image(requester.caller(), &image.id, &fields, limits)
             .await
@@ -114,5 +134,7 @@ pub(super) fn require_formats(
 
 /// The identifier of a registered image, as a store takes it.
 pub(super) fn image_id(image: &Image) -> Result<ImageId, ServiceError> {
-    image.id.parse().map_err(|_| ServiceError::NotFound { id: image.id.clone() })
+    image.id.parse().map_err(|_| ServiceError::NotFound {
+        id: image.id.clone(),
+    })
 }

@@ -30,9 +30,15 @@ impl ImageService {
             _ => {}
         }
         let delayed = self.config().deletion.delayed_delete && image.location.is_some();
-        let status =
-            if delayed { ImageStatus::PendingDelete } else { ImageStatus::Deleted };
-        let fields = ImageFields { status: Some(status), ..ImageFields::default() };
+        let status = if delayed {
+            ImageStatus::PendingDelete
+        } else {
+            ImageStatus::Deleted
+        };
+        let fields = ImageFields {
+            status: Some(status),
+            ..ImageFields::default()
+        };
         self.registry
             .update_image(requester.caller(), id, &fields, Limits::default())
             .await
@@ -55,7 +61,10 @@ impl ImageService {
     /// Deletes the data at every active location. False when some of it may still be there.
     pub(super) async fn delete_data(&self, id: &str, locations: &[LocationData]) -> bool {
         let mut gone = true;
-        for location in locations.iter().filter(|location| location.status != "deleted") {
+        for location in locations
+            .iter()
+            .filter(|location| location.status != "deleted")
+        {
             let outcome = match self.decrypted(&location.url) {
                 Ok(url) => self.stores.delete(&url).await,
                 Err(_) => Err(StoreError::BadLocation),

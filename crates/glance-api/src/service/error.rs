@@ -64,10 +64,8 @@ pub enum ServiceError {
     /// Data, location and copy-from exclude one another.
     #[error("multiple image sources")]
     MultipleSources,
-    /// A location of no scheme that may be given.
-    ///
-    /// The text is for the caller alone: it may hold a credential.
-    #[error("an external source that is not supported")]
+    /// A location of no scheme that may be given. It may hold credentials: no text of ours has it.
+    #[error("external sources are not supported")]
     ExternalSource(String),
     /// An empty location.
     #[error("external source should not be empty")]

@@ -25,11 +25,17 @@ pub(super) fn exactly(size: u64, data: ImageData) -> ImageData {
 async fn next(batches: &mut BatchStream, left: u64) -> Result<Option<(Batch, u64)>, StoreError> {
     use futures_util::TryStreamExt;
     let Some(mut batch) = batches.try_next().await? else {
-        return if left == 0 { Ok(None) } else { Err(other_size()) };
+        return if left == 0 {
+            Ok(None)
+        } else {
+            Err(other_size())
+        };
     };
     let mut left = left.checked_sub(length(&batch)).ok_or_else(other_size)?;
     while left == 0 {
-        let Some(more) = batches.try_next().await? else { break };
+        let Some(more) = batches.try_next().await? else {
+            break;
+        };
         left = left.checked_sub(length(&more)).ok_or_else(other_size)?;
         batch.extend(more);
     }
@@ -53,12 +59,18 @@ mod tests {
     use super::*;
 
     async fn given(size: u64, pieces: &[usize]) -> (usize, bool) {
-        let batches: Vec<Result<Batch, StoreError>> =
-            pieces.iter().map(|length| Ok(vec![Bytes::from(vec![1; *length])])).collect();
+        let batches: Vec<Result<Batch, StoreError>> = pieces
+            .iter()
+            .map(|length| Ok(vec![Bytes::from(vec![1; *length])]))
+            .collect();
         let data = exactly(size, ImageData::from_stream(None, stream::iter(batches)));
         assert_eq!(data.size, Some(size));
         let items: Vec<_> = data.into_stream().collect().await;
-        let bytes = items.iter().flatten().map(|batch| length(batch) as usize).sum();
+        let bytes = items
+            .iter()
+            .flatten()
+            .map(|batch| length(batch) as usize)
+            .sum();
         (bytes, items.iter().all(Result::is_ok))
     }
 

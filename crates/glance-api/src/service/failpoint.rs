@@ -11,9 +11,7 @@ pub(super) fn failpoint(name: &str) {
     let chosen = CHOSEN.get_or_init(|| std::env::var("GLANCE_FAILPOINT").ok());
     if chosen.as_deref() == Some(name) {
         log::error!("stopping dead at {name}, as GLANCE_FAILPOINT demands");
-        let _ = rustix::process::kill_process(
-            rustix::process::getpid(),
-            rustix::process::Signal::KILL,
-        );
+        let _ =
+            rustix::process::kill_process(rustix::process::getpid(), rustix::process::Signal::KILL);
     }
 }

@@ -34,9 +34,16 @@ impl Reservation {
         }
         let mut step = STEP;
         loop {
-            let lease = AcquireLease { bytes: bytes.saturating_add(step), ..self.lease.clone() };
+            let lease = AcquireLease {
+                bytes: bytes.saturating_add(step),
+                ..self.lease.clone()
+            };
             let caller = self.requester.caller();
-            match self.registry.acquire_lease(caller, &self.image_id, &lease).await {
+            match self
+                .registry
+                .acquire_lease(caller, &self.image_id, &lease)
+                .await
+            {
                 Ok(()) => {
                     self.lease = lease;
                     return Ok(());
@@ -67,7 +74,11 @@ pub(super) struct Intake {
 
 impl Intake {
     pub(super) fn new(cancelled: watch::Receiver<bool>, reservation: Option<Reservation>) -> Self {
-        Self { cancelled, reservation, taken: 0 }
+        Self {
+            cancelled,
+            reservation,
+            taken: 0,
+        }
     }
 
     /// The same data, but it ends with an error when the upload is cancelled or over quota.
@@ -109,7 +120,12 @@ impl Intake {
     }
 
     async fn cancellation(&mut self) {
-        if self.cancelled.wait_for(|cancelled| *cancelled).await.is_err() {
+        if self
+            .cancelled
+            .wait_for(|cancelled| *cancelled)
+            .await
+            .is_err()
+        {
             // Nobody can cancel any more.
             std::future::pending::<()>().await;
         }

@@ -31,7 +31,12 @@ impl Leases {
     pub fn new(holder: String, lease: Duration, parallel_copies: usize) -> Arc<Self> {
         let seconds = u32::try_from(lease.as_secs()).unwrap_or(u32::MAX).max(1);
         let copies = Copies::new(parallel_copies);
-        Arc::new(Self { holder, seconds, uploads: Mutex::default(), copies })
+        Arc::new(Self {
+            holder,
+            seconds,
+            uploads: Mutex::default(),
+            copies,
+        })
     }
 
     /// Who holds them: this run of this daemon.
@@ -52,7 +57,11 @@ impl Leases {
         }
         let (cancel, cancelled) = watch::channel(false);
         uploads.insert(id.to_owned(), cancel);
-        Some(Held { leases: self.clone(), id: id.to_owned(), cancelled })
+        Some(Held {
+            leases: self.clone(),
+            id: id.to_owned(),
+            cancelled,
+        })
     }
 
     /// Accepts a copy from outside, unless too many wait already.

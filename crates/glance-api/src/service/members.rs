@@ -7,7 +7,11 @@ use super::{ImageService, Requester, ServiceError};
 
 impl ImageService {
     /// The members of an image, as far as the caller may know them.
-    pub async fn members(&self, requester: &Requester, id: &str) -> Result<Vec<Member>, ServiceError> {
+    pub async fn members(
+        &self,
+        requester: &Requester,
+        id: &str,
+    ) -> Result<Vec<Member>, ServiceError> {
         self.registry
             .get_image_members(requester.caller(), id)
             .await

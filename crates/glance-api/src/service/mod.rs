@@ -47,7 +47,10 @@ pub struct Requester {
 
 impl Requester {
     pub(crate) fn caller(&self) -> Caller<'_> {
-        Caller { identity: &self.identity, request_id: &self.request_id }
+        Caller {
+            identity: &self.identity,
+            request_id: &self.request_id,
+        }
     }
 }
 
@@ -108,7 +111,13 @@ impl ImageService {
         metadata_key: Option<Arc<MetadataKey>>,
         config: watch::Receiver<Arc<ApiConfig>>,
     ) -> Self {
-        Self { registry, stores, leases, metadata_key, config }
+        Self {
+            registry,
+            stores,
+            leases,
+            metadata_key,
+            config,
+        }
     }
 
     /// The configuration as it is now.

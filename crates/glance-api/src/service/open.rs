@@ -61,7 +61,10 @@ impl ImageService {
         range: Option<ByteRange>,
         foreign: bool,
     ) -> Result<ImageData, ServiceError> {
-        let recorded = image.size.and_then(|size| u64::try_from(size).ok()).filter(|size| *size > 0);
+        let recorded = image
+            .size
+            .and_then(|size| u64::try_from(size).ok())
+            .filter(|size| *size > 0);
         let expected = range.map(|range| range.length).or(recorded);
         match (data.size, expected) {
             // Only an administrator can have changed the recorded size (Glance lets them); the
@@ -74,7 +77,9 @@ impl ImageService {
                     "image {} has {found} bytes in its store instead of {expected}",
                     image.id
                 );
-                Err(ServiceError::DataGone { id: image.id.clone() })
+                Err(ServiceError::DataGone {
+                    id: image.id.clone(),
+                })
             }
             (None, Some(expected)) if foreign => Ok(exactly(expected, data)),
             _ => Ok(data),
@@ -89,7 +94,11 @@ fn active_locations(image: &Image) -> Vec<&LocationUrl> {
         .filter(|location| location.status == "active")
         .map(|location| &location.url)
         .collect();
-    if active.is_empty() { image.location.iter().collect() } else { active }
+    if active.is_empty() {
+        image.location.iter().collect()
+    } else {
+        active
+    }
 }
 
 fn empty() -> ImageData {

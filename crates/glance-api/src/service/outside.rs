@@ -63,17 +63,30 @@ impl ImageService {
     ) -> Result<Foreseen, ServiceError> {
         if !matches!(source, Source::CopyFrom(_)) {
             let size = self.size_at(&outside, declared).await?;
-            return Ok(Foreseen::At { location: self.kept(&outside.location)?, size });
+            return Ok(Foreseen::At {
+                location: self.kept(&outside.location)?,
+                size,
+            });
         }
-        let place = self.leases.place_for_copy().ok_or(ServiceError::TooManyCopies)?;
+        let place = self
+            .leases
+            .place_for_copy()
+            .ok_or(ServiceError::TooManyCopies)?;
         let declared = declared.filter(|size| *size != 0);
         let found = match declared {
             Some(_) => None,
             None => self.outside_size(&outside).await?,
         };
         let size = declared.or(found.map(saturating)).unwrap_or(0);
-        let original = Original { location: outside.location, size: found };
-        Ok(Foreseen::Copied { original, size, place })
+        let original = Original {
+            location: outside.location,
+            size: found,
+        };
+        Ok(Foreseen::Copied {
+            original,
+            size,
+            place,
+        })
     }
 
     /// Does with `image`, which is registered and `queued`, what was foreseen.
@@ -86,9 +99,12 @@ impl ImageService {
     ) -> Result<Image, ServiceError> {
         match foreseen {
             Foreseen::At { location, .. } => self.activate_at(requester, &image, location).await,
-            Foreseen::Copied { original, place, .. } => {
+            Foreseen::Copied {
+                original, place, ..
+            } => {
                 let store = store.ok_or(ServiceError::StoreCannotAdd)?;
-                self.begin_copy(requester, &image, store, original, place).await?;
+                self.begin_copy(requester, &image, store, original, place)
+                    .await?;
                 Ok(image)
             }
         }
@@ -127,9 +143,10 @@ impl ImageService {
         let stat = self.stores.stat(&outside.location).await;
         stat.map(|stat| stat.size).map_err(|error| match error {
             StoreError::NotFound => ServiceError::SourceNotFound,
-            StoreError::Answered(status) => {
-                ServiceError::SourceAnswered { path: outside.path.clone(), status }
-            }
+            StoreError::Answered(status) => ServiceError::SourceAnswered {
+                path: outside.path.clone(),
+                status,
+            },
             // Whether there is no such host, whether it is a private one, or whether it refuses
             // connections is not told: nobody shall explore our network by it.
             error => {
@@ -159,7 +176,8 @@ impl ImageService {
     /// A location as the registry keeps it.
     pub(super) fn kept(&self, location: &LocationUrl) -> Result<LocationUrl, ServiceError> {
         let failed = |error| StoreError::Unavailable(std::io::Error::other(error));
-        self.encrypted(location).map_err(|error| ServiceError::Store(failed(error)))
+        self.encrypted(location)
+            .map_err(|error| ServiceError::Store(failed(error)))
     }
 
     /// Makes `image`, which is `queued`, active with its data at `location`, which is as the
@@ -176,8 +194,15 @@ impl ImageService {
             location_data: Some(vec![LocationData::active(location)]),
             ..ImageFields::default()
         };
-        let limits = Limits { from_state: Some(ImageStatus::Queued), ..Limits::default() };
-        match self.registry.update_image(requester.caller(), &image.id, &fields, limits).await {
+        let limits = Limits {
+            from_state: Some(ImageStatus::Queued),
+            ..Limits::default()
+        };
+        match self
+            .registry
+            .update_image(requester.caller(), &image.id, &fields, limits)
+            .await
+        {
             Ok(image) => {
                 log::info!("image {} is active at an outside location", image.id);
                 Ok(image)

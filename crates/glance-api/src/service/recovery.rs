@@ -30,8 +30,15 @@ impl Recovery {
         let role = service.config().access.admin_role.clone();
         let mut identity = Identity::service(&role);
         identity.token = fake_token.then(|| Token::new(format!("glance:service:{role}")));
-        let requester = Requester { identity, request_id: "req-recovery".to_owned() };
-        Self { service, requester, complaint: None }
+        let requester = Requester {
+            identity,
+            request_id: "req-recovery".to_owned(),
+        };
+        Self {
+            service,
+            requester,
+            complaint: None,
+        }
     }
 
     /// Works until it is dropped.
@@ -55,7 +62,10 @@ impl Recovery {
             images: leases.images(),
         };
         let registry = &self.service.registry;
-        for id in registry.renew_leases(self.requester.caller(), &renewal).await? {
+        for id in registry
+            .renew_leases(self.requester.caller(), &renewal)
+            .await?
+        {
             log::warn!("the lease of image {id} is lost; its upload ends");
             leases.cancel(&id);
         }
@@ -65,7 +75,10 @@ impl Recovery {
             scrub_seconds: self.service.config().deletion.scrub_time.as_secs(),
             limit: ROUND,
         };
-        for item in registry.take_over(self.requester.caller(), &request).await? {
+        for item in registry
+            .take_over(self.requester.caller(), &request)
+            .await?
+        {
             if let Err(error) = self.finish(&item).await {
                 log::warn!("image {} waits for another round: {error}", item.image_id);
             }
@@ -95,20 +108,30 @@ impl Recovery {
                 log::info!("image {id} is deleted: its deletion had been interrupted");
             }
             RecoveryReason::Scrub => {
-                let fields =
-                    ImageFields { status: Some(ImageStatus::Deleted), ..ImageFields::default() };
-                let limits =
-                    Limits { from_state: Some(ImageStatus::PendingDelete), ..Limits::default() };
+                let fields = ImageFields {
+                    status: Some(ImageStatus::Deleted),
+                    ..ImageFields::default()
+                };
+                let limits = Limits {
+                    from_state: Some(ImageStatus::PendingDelete),
+                    ..Limits::default()
+                };
                 accept_refusal(registry.update_image(caller, id, &fields, limits).await)?;
                 log::info!("image {id} is deleted: scrubbed");
             }
         }
-        accept_refusal(registry.release_lease(caller, id, self.service.leases.holder()).await)
+        accept_refusal(
+            registry
+                .release_lease(caller, id, self.service.leases.holder())
+                .await,
+        )
     }
 
     /// Removes what an abandoned upload left in its store. False if something may still be there.
     async fn discard(&self, id: &str, store: Option<&str>) -> bool {
-        let Ok(image_id) = id.parse() else { return true };
+        let Ok(image_id) = id.parse() else {
+            return true;
+        };
         let Some(store) = store.and_then(|name| self.service.stores.by_name(name).ok()) else {
             log::error!("image {id} was uploaded to a store that is not configured here");
             return false;
@@ -128,7 +151,10 @@ impl Recovery {
             RegistryError::Refused { status: 404, .. } => {
                 "the registry knows no leases: uploads that a crash interrupts stay saving".into()
             }
-            RegistryError::Refused { status: status @ (401 | 403), .. } => format!(
+            RegistryError::Refused {
+                status: status @ (401 | 403),
+                ..
+            } => format!(
                 "the registry refuses this daemon's own calls ({status}): uploads that a crash \
                  interrupts stay saving; with flavor trusted-auth set send_identity_headers"
             ),

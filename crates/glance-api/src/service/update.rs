@@ -17,7 +17,12 @@ impl ImageService {
         original: &Image,
         update: ImageUpdate,
     ) -> Result<Image, ServiceError> {
-        let ImageUpdate { mut fields, purge_properties, store, source } = update;
+        let ImageUpdate {
+            mut fields,
+            purge_properties,
+            store,
+            source,
+        } = update;
         let queued = original.status == ImageStatus::Queued;
         if matches!(source, Source::Data(_)) && !queued {
             return Err(ServiceError::NotQueued);
@@ -44,14 +49,18 @@ impl ImageService {
         };
         let outside = match outside {
             // What was declared earlier counts for nothing, as in Glance.
-            Some(outside) => Some(self.foreseen(&source, outside, fields.size.flatten()).await?),
+            Some(outside) => Some(
+                self.foreseen(&source, outside, fields.size.flatten())
+                    .await?,
+            ),
             None => None,
         };
         if let Some(outside) = &outside {
             fields.size = Some(Some(outside.size()));
         }
-        let image =
-            self.update_fields(&requester, &original.id, &fields, purge_properties).await?;
+        let image = self
+            .update_fields(&requester, &original.id, &fields, purge_properties)
+            .await?;
         if let Some(outside) = outside {
             return self.follow(&requester, image, store, outside).await;
         }

@@ -43,9 +43,15 @@ impl ImageService {
     ) -> Result<Image, ServiceError> {
         let store = store.ok_or(ServiceError::StoreCannotAdd)?;
         let service = self.clone();
-        let task = async move { service.upload_under_lease(&requester, image, &store, data).await };
+        let task = async move {
+            service
+                .upload_under_lease(&requester, image, &store, data)
+                .await
+        };
         actix_rt::spawn(task).await.unwrap_or_else(|error| {
-            Err(ServiceError::Store(StoreError::Unavailable(io::Error::other(error))))
+            Err(ServiceError::Store(StoreError::Unavailable(
+                io::Error::other(error),
+            )))
         })
     }
 
@@ -56,8 +62,11 @@ impl ImageService {
         store: &Arc<dyn ImageStore>,
         data: ImageData,
     ) -> Result<Image, ServiceError> {
-        let lease = self.take_lease(requester, &image, store.name(), data.size).await?;
-        self.upload_leased(requester, image, store, data, lease).await
+        let lease = self
+            .take_lease(requester, &image, store.name(), data.size)
+            .await?;
+        self.upload_leased(requester, image, store, data, lease)
+            .await
     }
 
     /// The first step of an upload: from now on somebody notices if this daemon dies.
@@ -68,7 +77,10 @@ impl ImageService {
         store: &str,
         size: Option<u64>,
     ) -> Result<(Held, Option<Reservation>), ServiceError> {
-        let held = self.leases.enter(&image.id).ok_or(ServiceError::NotQueued)?;
+        let held = self
+            .leases
+            .enter(&image.id)
+            .ok_or(ServiceError::NotQueued)?;
         let reservation = self.reserve_bytes(requester, image, store, size).await?;
         failpoint("upload-after-lease");
         Ok((held, reservation))
@@ -83,7 +95,9 @@ impl ImageService {
         data: ImageData,
         (held, reservation): (Held, Option<Reservation>),
     ) -> Result<Image, ServiceError> {
-        let outcome = self.upload_held(requester, &image, store, data, &held, reservation).await;
+        let outcome = self
+            .upload_held(requester, &image, store, data, &held, reservation)
+            .await;
         if !matches!(outcome, Err(ServiceError::Registry(_))) {
             self.release(requester, &image.id).await;
         }
@@ -105,7 +119,7 @@ impl ImageService {
         let stored = match self.keep(image, store, data, held, reservation).await {
             Ok(stored) => stored,
             Err(error) => {
-                self.kill(requester, id, &error).await;
+                self.kill(requester, id, ImageStatus::Saving, &error).await;
                 return Err(deleted_if_cancelled(error, id));
             }
         };
@@ -123,7 +137,7 @@ impl ImageService {
             }
             Err(error) => {
                 self.discard(store, &stored).await;
-                self.kill(requester, id, &error).await;
+                self.kill(requester, id, ImageStatus::Saving, &error).await;
                 Err(error)
             }
         }
@@ -137,7 +151,10 @@ impl ImageService {
         store: &str,
         size: Option<u64>,
     ) -> Result<Option<Reservation>, ServiceError> {
-        let declared = image.size.and_then(|size| u64::try_from(size).ok()).unwrap_or(0);
+        let declared = image
+            .size
+            .and_then(|size| u64::try_from(size).ok())
+            .unwrap_or(0);
         let lease = AcquireLease {
             holder: self.leases.holder().to_owned(),
             seconds: self.leases.seconds(),
@@ -145,7 +162,11 @@ impl ImageService {
             bytes: size.unwrap_or(declared),
             quota: self.config().limits.user_storage_quota.limit(),
         };
-        match self.registry.acquire_lease(requester.caller(), &image.id, &lease).await {
+        match self
+            .registry
+            .acquire_lease(requester.caller(), &image.id, &lease)
+            .await
+        {
             Ok(()) => {}
             // Glance's own registry. Without a lease, what a crash leaves `saving` stays so.
             Err(RegistryError::Refused { status: 404, .. }) => {
@@ -167,9 +188,19 @@ impl ImageService {
     }
 
     async fn set_saving(&self, requester: &Requester, id: &str) -> Result<(), ServiceError> {
-        let fields = ImageFields { status: Some(ImageStatus::Saving), ..ImageFields::default() };
-        let limits = Limits { from_state: Some(ImageStatus::Queued), ..Limits::default() };
-        match self.registry.update_image(requester.caller(), id, &fields, limits).await {
+        let fields = ImageFields {
+            status: Some(ImageStatus::Saving),
+            ..ImageFields::default()
+        };
+        let limits = Limits {
+            from_state: Some(ImageStatus::Queued),
+            ..Limits::default()
+        };
+        match self
+            .registry
+            .update_image(requester.caller(), id, &fields, limits)
+            .await
+        {
             Ok(_) => Ok(()),
             Err(RegistryError::Refused { status: 409, .. }) => Err(ServiceError::NotQueued),
             Err(error) => Err(ServiceError::from_registry(error, id)),
@@ -185,19 +216,29 @@ impl ImageService {
         held: &Held,
         reservation: Option<Reservation>,
     ) -> Result<Stored, ServiceError> {
-        let declared = image.size.and_then(|size| u64::try_from(size).ok()).filter(|s| *s > 0);
+        let declared = image
+            .size
+            .and_then(|size| u64::try_from(size).ok())
+            .filter(|s| *s > 0);
         if let (Some(coming), Some(supplied)) = (data.size, declared)
             && coming != supplied
         {
-            return Err(ServiceError::SizeMismatch { supplied, found: coming });
+            return Err(ServiceError::SizeMismatch {
+                supplied,
+                found: coming,
+            });
         }
         let cap = self.config().limits.image_size_cap.get();
         let data = Intake::new(held.cancelled(), reservation).watch(data);
-        let stored = self.stores.add(store, &image_id(image)?, data, Some(cap)).await?;
+        let stored = self
+            .stores
+            .add(store, &image_id(image)?, data, Some(cap))
+            .await?;
         let mismatch = match (declared, &image.checksum) {
-            (Some(supplied), _) if supplied != stored.size => {
-                ServiceError::SizeMismatch { supplied, found: stored.size }
-            }
+            (Some(supplied), _) if supplied != stored.size => ServiceError::SizeMismatch {
+                supplied,
+                found: stored.size,
+            },
             (_, Some(supplied)) if *supplied != stored.md5_hex => ServiceError::ChecksumMismatch {
                 supplied: supplied.clone(),
                 found: stored.md5_hex.clone(),
@@ -217,9 +258,9 @@ impl ImageService {
         stored: &Stored,
     ) -> Result<Image, ServiceError> {
         let id = &image.id;
-        let url = self
-            .encrypted(&stored.location)
-            .map_err(|error| ServiceError::Store(StoreError::Unavailable(io::Error::other(error))))?;
+        let url = self.encrypted(&stored.location).map_err(|error| {
+            ServiceError::Store(StoreError::Unavailable(io::Error::other(error)))
+        })?;
         let mut location = LocationData::active(url.clone());
         location.metadata = stored.metadata.clone();
         let fields = ImageFields {
@@ -230,14 +271,23 @@ impl ImageService {
             location_data: Some(vec![location]),
             ..ImageFields::default()
         };
-        let limits = Limits { from_state: Some(ImageStatus::Saving), ..Limits::default() };
+        let limits = Limits {
+            from_state: Some(ImageStatus::Saving),
+            ..Limits::default()
+        };
         let give_up = Instant::now() + self.config().service.activate_retry_seconds;
         let mut pause = FIRST_PAUSE;
         let mut asked_before = false;
         loop {
-            match self.registry.update_image(requester.caller(), id, &fields, limits).await {
+            match self
+                .registry
+                .update_image(requester.caller(), id, &fields, limits)
+                .await
+            {
                 Ok(image) => return Ok(image),
-                Err(RegistryError::Refused { status: 404 | 409, .. }) if asked_before => {
+                Err(RegistryError::Refused {
+                    status: 404 | 409, ..
+                }) if asked_before => {
                     // Perhaps an earlier attempt took effect and only its answer was lost.
                     return match self.registry.get_image(requester.caller(), id).await {
                         Ok(image) if image.location.as_ref() == Some(&url) => Ok(image),
@@ -247,7 +297,9 @@ impl ImageService {
                         Err(error) => Err(ServiceError::Registry(error)),
                     };
                 }
-                Err(RegistryError::Refused { status: 404 | 409, .. }) => {
+                Err(RegistryError::Refused {
+                    status: 404 | 409, ..
+                }) => {
                     return Err(ServiceError::DeletedDuringUpload { id: id.clone() });
                 }
                 Err(error @ RegistryError::Unavailable(_)) if Instant::now() < give_up => {
@@ -261,12 +313,28 @@ impl ImageService {
         }
     }
 
-    /// Marks an image whose upload failed. If that fails too, the lease runs out and recovery does
-    /// it.
-    async fn kill(&self, requester: &Requester, id: &str, reason: &ServiceError) {
-        let fields = ImageFields { status: Some(ImageStatus::Killed), ..ImageFields::default() };
-        let limits = Limits { from_state: Some(ImageStatus::Saving), ..Limits::default() };
-        match self.registry.update_image(requester.caller(), id, &fields, limits).await {
+    /// Marks an image in status `from` whose upload failed. If that fails too, the lease runs out and
+    /// recovery does it. Does nothing to an image in another status.
+    pub(super) async fn kill(
+        &self,
+        requester: &Requester,
+        id: &str,
+        from: ImageStatus,
+        reason: &ServiceError,
+    ) {
+        let fields = ImageFields {
+            status: Some(ImageStatus::Killed),
+            ..ImageFields::default()
+        };
+        let limits = Limits {
+            from_state: Some(from),
+            ..Limits::default()
+        };
+        match self
+            .registry
+            .update_image(requester.caller(), id, &fields, limits)
+            .await
+        {
             Ok(_) => log::warn!("image {id} is killed: {}", chain(reason)),
             Err(RegistryError::Refused { .. }) => {
                 log::warn!("the upload of image {id}, which is gone, ends: {reason}");
@@ -285,7 +353,11 @@ impl ImageService {
 
     async fn release(&self, requester: &Requester, id: &str) {
         let holder = self.leases.holder();
-        match self.registry.release_lease(requester.caller(), id, holder).await {
+        match self
+            .registry
+            .release_lease(requester.caller(), id, holder)
+            .await
+        {
             Ok(()) | Err(RegistryError::Refused { .. }) => {}
             Err(error) => log::warn!("the lease of image {id} runs out by itself: {error}"),
         }
