@@ -124,4 +124,6 @@ impl ImageStore for HttpStore {
 }
 
 #[cfg(test)]
+mod nginx_tests;
+#[cfg(test)]
 mod tests;
