@@ -71,7 +71,10 @@ impl From<legacy::Error> for SourceError {
 impl From<SourceError> for StoreError {
     fn from(error: SourceError) -> Self {
         match error {
-            SourceError::Refused(_) => Self::BadLocation,
+            SourceError::Refused(refusal) => {
+                log::info!("a source is not followed: {refusal}");
+                Self::BadLocation
+            }
             SourceError::Status(404 | 410) => Self::NotFound,
             SourceError::Status(status) => Self::Answered(status),
             other => Self::Unavailable(io::Error::other(other)),
