@@ -1,8 +1,10 @@
 //! Every route on one screen, and what happens around each: request id, authentication, log.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Instant;
 
+use actix_http::ConnectionType;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::{Method, header};
 use actix_web::web::{Data, Payload};
@@ -38,6 +40,26 @@ pub(crate) struct App {
     /// Whether the protocol is served at all (`enable_v1_registry`).
     pub(crate) enabled: bool,
     pub(crate) settings: RwLock<Settings>,
+    /// Requests that are being answered.
+    pub(crate) running: AtomicUsize,
+    /// Set when no further request is wanted on a connection.
+    pub(crate) stopping: AtomicBool,
+}
+
+/// Counts a request for as long as it is being answered.
+struct Running<'a>(&'a App);
+
+impl<'a> Running<'a> {
+    fn begin(app: &'a App) -> Self {
+        app.running.fetch_add(1, Ordering::SeqCst);
+        Self(app)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl App {
@@ -148,6 +170,7 @@ impl Route<'_> {
 /// Answers one request.
 pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>) -> HttpResponse {
     let started = Instant::now();
+    let _running = Running::begin(&app);
     let request_id = request_id(&request, app.settings().request_id_length);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
@@ -173,12 +196,17 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
     if let Err(refusal) = &outcome {
         refusal.log(&request_id);
     }
-    let response = respond(
+    let mut response = respond(
         outcome,
         &method,
         accept.as_deref(),
         identified.then_some(request_id.as_str()),
     );
+    if app.stopping.load(Ordering::SeqCst) {
+        response
+            .head_mut()
+            .set_connection_type(ConnectionType::Close);
+    }
     let bytes = match response.body().size() {
         BodySize::Sized(bytes) => bytes,
         BodySize::None | BodySize::Stream => 0,

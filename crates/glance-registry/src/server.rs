@@ -2,7 +2,8 @@
 
 use std::any::Any;
 use std::sync::PoisonError;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
 
 use actix_web::dev::{Extensions, Server, ServerHandle};
 use actix_web::http::KeepAlive;
@@ -67,10 +68,14 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
         auth,
         enabled: config.versions.enable_v1_registry,
         settings: settings(&config).into(),
+        running: AtomicUsize::new(0),
+        stopping: AtomicBool::new(false),
     });
     actix_web::rt::System::new().block_on(async {
         let server = listen(&config, app.clone())?;
-        let reloads = reload_on_hangup(args.clone(), config.clone(), app, server.handle())?;
+        let patience = config.service.shutdown_timeout;
+        let stop = stop_when_told(patience, app.clone(), server.handle())?;
+        let reloads = reload_on_hangup(args.clone(), config.clone(), app)?;
         if let Err(error) = ready::announce() {
             log::warn!("cannot announce that the daemon is ready: {error}");
         }
@@ -81,6 +86,7 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
         );
         let outcome = server.await.map_err(ServerError::Serve);
         reloads.abort();
+        stop.abort();
         log::info!("glance-registry stops");
         outcome
     })
@@ -107,7 +113,7 @@ fn listen(config: &RegistryConfig, app: Data<App>) -> Result<Server, ServerError
     .max_connections(16_384)
     .keep_alive(keep_alive(listen))
     .client_request_timeout(config.service.head_timeout())
-    .shutdown_timeout(config.service.shutdown_timeout.as_secs())
+    .disable_signals()
     .on_connect(prepare(listen.keep_idle()))
     .bind(address)
     .map_err(|source| ServerError::Bind {
@@ -147,12 +153,39 @@ fn prepare(idle: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Clone 
     }
 }
 
+/// SIGTERM and SIGINT: no new connections; requests that run finish, if they do in time. Connections
+/// that idle are closed then: actix alone would wait for their peers.
+fn stop_when_told(
+    patience: Duration,
+    app: Data<App>,
+    server: ServerHandle,
+) -> Result<tokio::task::JoinHandle<()>, ServerError> {
+    let mut terminate = signal(SignalKind::terminate()).map_err(ServerError::Serve)?;
+    let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Serve)?;
+    Ok(actix_web::rt::spawn(async move {
+        tokio::select! {
+            _ = terminate.recv() => {}
+            _ = interrupt.recv() => {}
+        }
+        app.stopping.store(true, Ordering::SeqCst);
+        server.pause().await;
+        let end = Instant::now() + patience;
+        loop {
+            // A moment for the last answer to leave, and for requests that were just accepted.
+            actix_web::rt::time::sleep(Duration::from_millis(50)).await;
+            if app.running.load(Ordering::SeqCst) == 0 || Instant::now() >= end {
+                break;
+            }
+        }
+        server.stop(false).await;
+    }))
+}
+
 /// SIGHUP: log files are opened anew, and the options that can change do; the others are named.
 fn reload_on_hangup(
     args: Args,
     mut present: RegistryConfig,
     app: Data<App>,
-    _server: ServerHandle,
 ) -> Result<tokio::task::JoinHandle<()>, ServerError> {
     let mut hangups = signal(SignalKind::hangup()).map_err(ServerError::Serve)?;
     Ok(actix_web::rt::spawn(async move {

@@ -10,6 +10,11 @@ use diesel::{Connection, ConnectionError, QueryResult};
 use percent_encoding::percent_decode_str;
 use thiserror::Error;
 
+/// KiB of pages that the writer keeps.
+const WRITER_CACHE: u32 = 2048;
+/// KiB of pages that all readers together keep: what a daemon of less than 64 MiB can spare.
+const READER_CACHE: u32 = 32 * 1024;
+
 /// The readers' connections.
 pub(super) type Pool = diesel::r2d2::Pool<ConnectionManager<SqliteConnection>>;
 
@@ -69,13 +74,14 @@ impl Target {
         }
     }
 
-    fn settings(&self) -> String {
+    /// `cache`: KiB of pages that the connection may keep.
+    fn settings(&self, cache: u32) -> String {
         // FULL flushes the log at each commit: a confirmed change survives a power loss.
         let synchronous = if self.durable { "FULL" } else { "NORMAL" };
         format!(
             "PRAGMA busy_timeout = 5000; PRAGMA foreign_keys = ON; \
              PRAGMA synchronous = {synchronous}; PRAGMA temp_store = MEMORY; \
-             PRAGMA cache_size = -2048; PRAGMA mmap_size = 0; \
+             PRAGMA cache_size = -{cache}; PRAGMA mmap_size = 0; \
              PRAGMA journal_size_limit = 67108864;"
         )
     }
@@ -86,7 +92,7 @@ impl Target {
 pub(super) fn establish(target: &Target) -> Result<SqliteConnection, ConnectionError> {
     let mut conn = SqliteConnection::establish(&target.text())?;
     let mut prepare = || -> QueryResult<()> {
-        conn.batch_execute(&target.settings())?;
+        conn.batch_execute(&target.settings(WRITER_CACHE))?;
         // Changing the journal's form takes a lock that does not heed busy_timeout.
         for _ in 0..100 {
             match conn.batch_execute("PRAGMA journal_mode = WAL") {
@@ -112,7 +118,9 @@ pub(super) fn pool(target: &Target, size: u32) -> Result<Pool, diesel::r2d2::Poo
         .idle_timeout(None)
         .max_lifetime(None)
         .connection_timeout(Duration::from_secs(5))
-        .connection_customizer(Box::new(Reader(target.settings())))
+        .connection_customizer(Box::new(Reader(
+            target.settings(READER_CACHE / size.max(1)),
+        )))
         .build(ConnectionManager::new(target.text()))
 }
 

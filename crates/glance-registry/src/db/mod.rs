@@ -121,7 +121,7 @@ impl Db {
         self.pool.state().connections
     }
 
-    /// Asks a question. One with several parts that must agree takes a [`snapshot`].
+    /// Asks a question. One with several parts that must agree asks them in a transaction.
     pub async fn read<T, F>(&self, question: F) -> Result<T, DbError>
     where
         T: Send + 'static,

@@ -113,13 +113,20 @@ fn a_locked_database_is_503_and_changes_nothing() {
 #[test]
 fn terminates_when_asked_to_and_reloads_without_dropping_a_request() {
     let place = Place::new();
-    let mut registry = place.start();
+    let registry = place.start();
     registry.signal("-HUP");
     assert_eq!(registry.get(T1, "/images").status, 200);
-    let begun = Instant::now();
-    registry.signal("-TERM");
-    assert!(registry.child.wait().unwrap().success());
-    assert!(begun.elapsed() < Duration::from_secs(10));
+    drop(registry);
+    for signal in ["-TERM", "-INT"] {
+        let mut registry = place.start();
+        // A peer that keeps its connection does not keep the daemon.
+        let idle = registry.connect();
+        let begun = Instant::now();
+        registry.signal(signal);
+        assert!(registry.child.wait().unwrap().success());
+        assert!(begun.elapsed() < Duration::from_secs(10));
+        drop(idle);
+    }
 }
 
 #[test]

@@ -181,6 +181,16 @@ impl Answer {
 }
 
 impl Registry {
+    /// A connection that has been used once and is kept open.
+    pub(crate) fn connect(&self) -> TcpStream {
+        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        stream
+            .write_all(b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n")
+            .unwrap();
+        assert!(stream.read(&mut [0; 512]).unwrap() > 0);
+        stream
+    }
+
     /// Sends bytes as they are, and reads until the peer closes; nothing if the connection breaks.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Option<Answer> {
         let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
