@@ -73,7 +73,7 @@ impl Guard {
             schemes: config.external_schemes,
             allow: config.external_allow.clone(),
             ports: config.external_ports.clone(),
-            resolver: Resolver::System,
+            resolver: Resolver::system(),
         }
     }
 
