@@ -46,6 +46,8 @@ def cloud_for(server):
     if overrides:
         policy = json.loads((ROOT / 'etc' / 'policy.json').read_text())
         files['policy.json'] = json.dumps({**policy, **overrides})
+    # The source that recordings name is on this machine, where users' URLs must not lead otherwise.
+    api += '\n[glance_store]\nexternal_allow = 127.0.0.1\n'
     cloud = Cloud(flavor=server['flavor'], api=api, registry=config.pop('EXTRA_REG', ''),
                   image_format=config.pop('EXTRA_FMT', ''), files=files, registry_port=port and int(port))
     assert not config, 'unknown settings: %s' % config

@@ -23,6 +23,7 @@ mod glance_database;
 mod lifecycle;
 mod logging;
 mod mismatch;
+mod outside;
 mod paging;
 mod parallel_quotas;
 mod permissions;

@@ -95,9 +95,10 @@ fn start(args: Args) -> Result<(), DaemonError> {
     let bind_host = config.listen.bind_host.to_string();
     let authenticator = glance_auth::from_config(flavor, &config.access, &bind_host)?;
     let rules = Arc::new(LiveRules::load(&config, &path)?);
-    let stores = Arc::new(Stores::open(&config.store)?);
+    let stores = Arc::new(Stores::open(&config.store, &config.external)?);
     let listener = listen(&config)?;
-    let leases = Leases::new(Uuid::new_v4().to_string(), config.service.lease());
+    let copies = config.external.copy_from_parallel.get();
+    let leases = Leases::new(Uuid::new_v4().to_string(), config.service.lease(), copies);
     let registry = registry_options(&config);
     let options = connection_options(&config);
     let (publish, current) = watch::channel(Arc::new(config));

@@ -4,6 +4,7 @@ use crate::access::AccessConfig;
 use crate::cors::CorsConfig;
 use crate::deletion::DeletionConfig;
 use crate::endpoint::{EndpointConfig, MiddlewareConfig};
+use crate::external::ExternalConfig;
 use crate::image_format::ImageFormatConfig;
 use crate::limits::LimitsConfig;
 use crate::listen::ListenConfig;
@@ -41,6 +42,8 @@ program! {
         log: LogConfig,
         /// Where data is kept.
         store: StoreConfig,
+        /// Where else data may come from.
+        external: ExternalConfig,
         /// Which formats are accepted.
         image_format: ImageFormatConfig,
         /// How callers prove who they are.

@@ -8,7 +8,7 @@ use crate::value::OptionValue;
 options! {
     /// Where glance-api keeps image data.
     pub struct StoreConfig in "glance_store" {
-        /// The stores that are in use. In this version, file is the one that keeps data.
+        /// The stores that are in use: file keeps data, http reads it from outside sources.
         stores: StoreNames = "file,http", restart,
             was ["DEFAULT/stores", "DEFAULT/known_stores", "glance_store/known_stores"];
         /// The store for images whose caller does not name one, by its scheme.

@@ -3,6 +3,8 @@
 //! Each takes an empty-handed store (its ids are its own) and panics where a promise is broken.
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 
+pub mod read_only;
+
 use std::future::Future;
 use std::pin::pin;
 use std::time::Duration;

@@ -56,6 +56,9 @@ pub enum StoreError {
     /// The store does not let the service write.
     #[error("permission to write image storage media denied")]
     Forbidden,
+    /// An outside source gave another answer than its data.
+    #[error("the source answers with status {0}")]
+    Answered(u16),
     /// The source of the data failed; the store is fine.
     #[error(transparent)]
     Data(#[from] DataError),

@@ -10,6 +10,8 @@ pub mod data;
 pub mod error;
 pub mod file;
 mod file_stream;
+pub mod guard;
+pub mod http;
 pub mod md5;
 mod off_reactor;
 pub mod store;

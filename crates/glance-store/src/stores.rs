@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use glance_config::StoreConfig;
+use glance_config::{ExternalConfig, StoreConfig};
 use glance_core::id::ImageId;
 use glance_core::location::LocationUrl;
 use serde_json::{Map, Value};
@@ -10,6 +10,8 @@ use serde_json::{Map, Value};
 use crate::data::ImageData;
 use crate::error::{DataError, StartError, StoreError};
 use crate::file::{FileStore, FileStoreOptions};
+use crate::guard::{ExternalUrl, Refusal};
+use crate::http::HttpStore;
 use crate::md5::Md5Pool;
 use crate::store::{ByteRange, ImageStat, ImageStore};
 use crate::tally::{Limits, Tally};
@@ -34,6 +36,8 @@ pub struct Stores {
     default: Arc<dyn ImageStore>,
     /// Again, because it has options that can change while it runs.
     file: Option<Arc<FileStore>>,
+    /// Again, because it says which URLs users may give.
+    http: Option<Arc<HttpStore>>,
     md5: Md5Pool,
 }
 
@@ -41,13 +45,18 @@ impl Stores {
     /// The stores that `config` names, ready for use; directories that lack are made.
     ///
     /// Blocks; for the start of a program.
-    pub fn open(config: &StoreConfig) -> Result<Self, StartError> {
+    pub fn open(config: &StoreConfig, external: &ExternalConfig) -> Result<Self, StartError> {
         let mut stores: Vec<Arc<dyn ImageStore>> = Vec::new();
         let mut file = None;
+        let mut http = None;
         for name in &config.stores.0 {
             if name == FileStore::NAME {
                 let store = Arc::new(FileStore::open(&FileStoreOptions::from(config))?);
                 file = Some(Arc::clone(&store));
+                stores.push(store);
+            } else if name == HttpStore::NAME || name == "https" {
+                let store = Arc::new(HttpStore::open(external)?);
+                http = Some(Arc::clone(&store));
                 stores.push(store);
             } else {
                 log::warn!("stores: there is no store '{name}' in this version; it is left out");
@@ -55,6 +64,7 @@ impl Stores {
         }
         Ok(Self {
             file,
+            http,
             ..Self::new(stores, &config.default_store)?
         })
     }
@@ -69,6 +79,7 @@ impl Stores {
             stores,
             default,
             file: None,
+            http: None,
             md5: Md5Pool::new(),
         })
     }
@@ -81,6 +92,16 @@ impl Stores {
         match &self.file {
             Some(file) => file.reload(&FileStoreOptions::from(config)),
             None => Ok(()),
+        }
+    }
+
+    /// Checks a URL that a user gives as the place of an image's data. Without an http store there
+    /// is none that a user may give.
+    pub fn check_external(&self, text: &str) -> Result<ExternalUrl, Refusal> {
+        match &self.http {
+            Some(http) => http.check(text),
+            None if text.is_empty() => Err(Refusal::Empty),
+            None => Err(Refusal::Scheme),
         }
     }
 
@@ -207,13 +228,16 @@ mod tests {
 
     fn stores() -> (Stores, TempDir) {
         let dir = tempfile::tempdir().unwrap();
-        (Stores::open(&config(&dir)).unwrap(), dir)
+        (
+            Stores::open(&config(&dir), &ExternalConfig::default()).unwrap(),
+            dir,
+        )
     }
 
     #[test]
     fn knows_a_store_by_its_name_and_schemes() {
         let (stores, _dir) = stores();
-        assert_eq!(stores.names(), ["file"]);
+        assert_eq!(stores.names(), ["file", "http"]);
         for name in ["file", "filesystem"] {
             assert_eq!(stores.by_name(name).unwrap().name(), "file");
             assert_eq!(stores.by_scheme(name).unwrap().name(), "file");
@@ -231,7 +255,7 @@ mod tests {
             default_store: "swift".to_owned(),
             ..config(&dir)
         };
-        let error = Stores::open(&config).unwrap_err();
+        let error = Stores::open(&config, &ExternalConfig::default()).unwrap_err();
         assert_eq!(
             error.to_string(),
             "default_store: 'swift' is none of the stores in use"

@@ -6,6 +6,7 @@ use glance_core::id::ImageId;
 use glance_core::image::{Image, ImageStatus};
 use glance_registry_client::{Limits, RegistryError};
 
+use super::outside::Foreseen;
 use super::{ImageService, NewImage, Requester, ServiceError, Source};
 
 impl ImageService {
@@ -24,18 +25,31 @@ impl ImageService {
             store,
             source,
         } = new;
+        let outside = self.outside(&source)?;
         let store = self.store_for(store.as_deref(), &source)?;
-        refuse_external(&source)?;
         let declared_size = fields.size.flatten();
-        if let Source::Data(data) = &source {
+        if let Source::Data(_) | Source::Location(_) = &source {
             require_formats(&fields.disk_format, &fields.container_format)?;
+        }
+        if let Source::Data(data) = &source {
             self.refuse_beyond_quota(data.size.or(declared_size.and_then(|s| s.try_into().ok())))?;
         }
+        let outside = match outside {
+            Some(outside) => Some(self.foreseen(&source, outside, declared_size).await?),
+            None => None,
+        };
         fields.status = Some(ImageStatus::Queued);
         // Glance registers 0 for a size that is not known yet.
-        fields.size = Some(Some(declared_size.unwrap_or(0)));
+        let foreseen = outside.as_ref().map(|outside| outside.size());
+        fields.size = Some(Some(foreseen.or(declared_size).unwrap_or(0)));
+        if let Some(Foreseen::At { location, .. }) = &outside {
+            fields.location = Some(location.clone());
+        }
         let image = self.reserve(&requester, &fields).await?;
         log::info!("image {} is queued", image.id);
+        if let Some(outside) = outside {
+            return self.follow(&requester, image, store, outside).await;
+        }
         match source {
             Source::Data(data) => {
                 let outcome = self
@@ -116,20 +130,6 @@ pub(super) fn require_formats(
         return Err(ServiceError::NoContainerFormat);
     }
     Ok(())
-}
-
-/// No configured store serves outside locations yet, so each is refused with Glance's words for a
-/// scheme that it does not know.
-pub(super) fn refuse_external(source: &Source) -> Result<(), ServiceError> {
-    match source {
-        Source::Location(url) | Source::CopyFrom(url) if url.is_empty() => {
-            Err(ServiceError::EmptySource)
-        }
-        Source::Location(url) | Source::CopyFrom(url) => {
-            Err(ServiceError::ExternalSource(url.clone()))
-        }
-        Source::Nothing | Source::Data(_) => Ok(()),
-    }
 }
 
 /// The identifier of a registered image, as a store takes it.

@@ -70,6 +70,34 @@ pub enum ServiceError {
     /// An empty location.
     #[error("external source should not be empty")]
     EmptySource,
+    /// A location that is no URL as it should be. The text as for an unsupported one.
+    #[error("an invalid location")]
+    InvalidLocation(String),
+    /// There is nothing at the outside source.
+    #[error("there is nothing at the outside source")]
+    SourceNotFound,
+    /// The outside source does not give its data.
+    #[error("the outside source answers with status {status}")]
+    SourceAnswered {
+        /// The path of its URL.
+        path: String,
+        /// What it answers.
+        status: u16,
+    },
+    /// The outside source cannot be reached, or must not be: which of them is not told.
+    #[error("the outside source cannot be used")]
+    SourceUnreachable,
+    /// The data at the location has another size than declared.
+    #[error("provided size ({provided}) and stored size ({stored}) differ")]
+    ProvidedSize {
+        /// Declared, bytes.
+        provided: i64,
+        /// As the source says, bytes.
+        stored: i64,
+    },
+    /// Too many copies wait already.
+    #[error("too many copies wait")]
+    TooManyCopies,
     /// A location was given for an image that is not `queued`.
     #[error("the location of an image that is not queued cannot change")]
     LocationOfUnqueued,

@@ -6,12 +6,15 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::copy::{Copies, Place};
+
 /// The uploads of this daemon: at most one for each image.
 #[derive(Debug)]
 pub struct Leases {
     holder: String,
     seconds: u32,
     uploads: Mutex<HashMap<String, watch::Sender<bool>>>,
+    copies: Copies,
 }
 
 /// One running upload. Dropping it ends the renewal of its lease.
@@ -24,13 +27,15 @@ pub(super) struct Held {
 
 impl Leases {
     /// Leases of a daemon that starts now. `holder` must be new at every start, so that what the
-    /// last run left is recognised as left.
-    pub fn new(holder: String, lease: Duration) -> Arc<Self> {
+    /// last run left is recognised as left. So many copies from outside run at the same time.
+    pub fn new(holder: String, lease: Duration, parallel_copies: usize) -> Arc<Self> {
         let seconds = u32::try_from(lease.as_secs()).unwrap_or(u32::MAX).max(1);
+        let copies = Copies::new(parallel_copies);
         Arc::new(Self {
             holder,
             seconds,
             uploads: Mutex::default(),
+            copies,
         })
     }
 
@@ -57,6 +62,11 @@ impl Leases {
             id: id.to_owned(),
             cancelled,
         })
+    }
+
+    /// Accepts a copy from outside, unless too many wait already.
+    pub(super) fn place_for_copy(&self) -> Option<Place> {
+        self.copies.place()
     }
 
     /// Ends the upload of image `id`, if this daemon runs one.
@@ -96,7 +106,7 @@ mod tests {
 
     #[test]
     fn one_upload_for_each_image() {
-        let leases = Leases::new("h".into(), Duration::from_secs(30));
+        let leases = Leases::new("h".into(), Duration::from_secs(30), 1);
         let held = leases.enter("a").unwrap();
         assert!(leases.enter("a").is_none());
         assert!(leases.enter("b").is_some());
@@ -106,7 +116,7 @@ mod tests {
 
     #[test]
     fn cancelling_reaches_the_upload() {
-        let leases = Leases::new("h".into(), Duration::from_secs(30));
+        let leases = Leases::new("h".into(), Duration::from_secs(30), 1);
         let held = leases.enter("a").unwrap();
         leases.cancel("b");
         assert!(!*held.cancelled().borrow());

@@ -3,9 +3,11 @@
 //! No HTTP type below this line. A dialect parses a request, decides by its policies whether the
 //! caller may ask for this at all, calls one method here and renders the outcome.
 
+mod copy;
 mod create;
 mod delete;
 mod error;
+mod exact;
 mod failpoint;
 mod intake;
 mod leases;
@@ -13,6 +15,7 @@ mod list;
 mod locations;
 mod members;
 mod open;
+mod outside;
 mod recovery;
 mod update;
 mod upload;

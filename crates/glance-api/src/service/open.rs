@@ -6,6 +6,7 @@ use glance_store::data::{Batch, ImageData};
 use glance_store::error::StoreError;
 use glance_store::store::ByteRange;
 
+use super::exact::exactly;
 use super::{ImageService, ServiceError};
 
 impl ImageService {
@@ -36,7 +37,10 @@ impl ImageService {
                 continue;
             };
             match self.stores.get(&url, range).await {
-                Ok(data) => return self.checked(image, data, range),
+                Ok(data) => {
+                    let foreign = matches!(url.scheme(), "http" | "https");
+                    return self.checked(image, data, range, foreign);
+                }
                 Err(error) => {
                     log::warn!("image {} cannot be read from {url}: {error}", image.id);
                     failure = error;
@@ -55,6 +59,7 @@ impl ImageService {
         image: &Image,
         data: ImageData,
         range: Option<ByteRange>,
+        foreign: bool,
     ) -> Result<ImageData, ServiceError> {
         let recorded = image
             .size
@@ -63,8 +68,11 @@ impl ImageService {
         let expected = range.map(|range| range.length).or(recorded);
         match (data.size, expected) {
             // Only an administrator can have changed the recorded size (Glance lets them); the
-            // checksum tells whether the record describes uploaded data.
-            (Some(found), Some(expected)) if found != expected && image.checksum.is_some() => {
+            // checksum tells whether the record describes uploaded data. An outside source may
+            // have become something else at any time.
+            (Some(found), Some(expected))
+                if found != expected && (image.checksum.is_some() || foreign) =>
+            {
                 log::error!(
                     "image {} has {found} bytes in its store instead of {expected}",
                     image.id
@@ -73,6 +81,7 @@ impl ImageService {
                     id: image.id.clone(),
                 })
             }
+            (None, Some(expected)) if foreign => Ok(exactly(expected, data)),
             _ => Ok(data),
         }
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use glance_core::image::{Image, ImageFields, ImageStatus};
 use glance_registry_client::Limits;
 
-use super::create::{refuse_external, require_formats};
+use super::create::require_formats;
 use super::{ImageService, ImageUpdate, Requester, ServiceError, Source};
 
 impl ImageService {
@@ -18,34 +18,52 @@ impl ImageService {
         update: ImageUpdate,
     ) -> Result<Image, ServiceError> {
         let ImageUpdate {
-            fields,
+            mut fields,
             purge_properties,
             store,
             source,
         } = update;
         let queued = original.status == ImageStatus::Queued;
+        if matches!(source, Source::Data(_)) && !queued {
+            return Err(ServiceError::NotQueued);
+        }
+        let outside = self.outside(&source)?;
+        if outside.is_some() && !queued {
+            return Err(ServiceError::LocationOfUnqueued);
+        }
+        if let Source::Data(_) | Source::Location(_) = &source {
+            let either = |new: &Option<Option<String>>, old: &Option<String>| {
+                new.clone().or(Some(old.clone()))
+            };
+            require_formats(
+                &either(&fields.disk_format, &original.disk_format),
+                &either(&fields.container_format, &original.container_format),
+            )?;
+        }
+        if let Source::Data(data) = &source {
+            self.refuse_beyond_quota(data.size)?;
+        }
         let store = match &source {
-            Source::Data(_) if !queued => return Err(ServiceError::NotQueued),
-            Source::Data(data) => {
-                let either = |new: &Option<Option<String>>, old: &Option<String>| {
-                    new.clone().or(Some(old.clone()))
-                };
-                require_formats(
-                    &either(&fields.disk_format, &original.disk_format),
-                    &either(&fields.container_format, &original.container_format),
-                )?;
-                self.refuse_beyond_quota(data.size)?;
-                self.store_for(store.as_deref(), &source)?
-            }
+            Source::Data(_) | Source::CopyFrom(_) => self.store_for(store.as_deref(), &source)?,
             _ => None,
         };
-        refuse_external(&source)?;
-        if matches!(source, Source::Location(_) | Source::CopyFrom(_)) && !queued {
-            return Err(ServiceError::LocationOfUnqueued);
+        let outside = match outside {
+            // What was declared earlier counts for nothing, as in Glance.
+            Some(outside) => Some(
+                self.foreseen(&source, outside, fields.size.flatten())
+                    .await?,
+            ),
+            None => None,
+        };
+        if let Some(outside) = &outside {
+            fields.size = Some(Some(outside.size()));
         }
         let image = self
             .update_fields(&requester, &original.id, &fields, purge_properties)
             .await?;
+        if let Some(outside) = outside {
+            return self.follow(&requester, image, store, outside).await;
+        }
         match source {
             Source::Data(data) => self.upload(requester, image, store, data).await,
             _ => Ok(image),

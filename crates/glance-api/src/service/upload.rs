@@ -7,6 +7,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use glance_config::chain;
 use glance_core::image::{Image, ImageFields, ImageStatus};
 use glance_core::location::LocationData;
 use glance_core::wire::AcquireLease;
@@ -61,14 +62,39 @@ impl ImageService {
         store: &Arc<dyn ImageStore>,
         data: ImageData,
     ) -> Result<Image, ServiceError> {
+        let lease = self
+            .take_lease(requester, &image, store.name(), data.size)
+            .await?;
+        self.upload_leased(requester, image, store, data, lease)
+            .await
+    }
+
+    /// The first step of an upload: from now on somebody notices if this daemon dies.
+    pub(super) async fn take_lease(
+        &self,
+        requester: &Arc<Requester>,
+        image: &Image,
+        store: &str,
+        size: Option<u64>,
+    ) -> Result<(Held, Option<Reservation>), ServiceError> {
         let held = self
             .leases
             .enter(&image.id)
             .ok_or(ServiceError::NotQueued)?;
-        let reservation = self
-            .reserve_bytes(requester, &image, store.name(), data.size)
-            .await?;
+        let reservation = self.reserve_bytes(requester, image, store, size).await?;
         failpoint("upload-after-lease");
+        Ok((held, reservation))
+    }
+
+    /// All steps after it.
+    pub(super) async fn upload_leased(
+        &self,
+        requester: &Arc<Requester>,
+        image: Image,
+        store: &Arc<dyn ImageStore>,
+        data: ImageData,
+        (held, reservation): (Held, Option<Reservation>),
+    ) -> Result<Image, ServiceError> {
         let outcome = self
             .upload_held(requester, &image, store, data, &held, reservation)
             .await;
@@ -309,7 +335,7 @@ impl ImageService {
             .update_image(requester.caller(), id, &fields, limits)
             .await
         {
-            Ok(_) => log::warn!("image {id} is killed: {reason}"),
+            Ok(_) => log::warn!("image {id} is killed: {}", chain(reason)),
             Err(RegistryError::Refused { .. }) => {
                 log::warn!("the upload of image {id}, which is gone, ends: {reason}");
             }

@@ -39,6 +39,28 @@ pub(super) fn explained(error: &ServiceError, during: During) -> Fault {
         ServiceError::ExternalSource(url) => {
             (400, format!("External sources are not supported: '{url}'"))
         }
+        ServiceError::InvalidLocation(url) => (400, format!("Invalid location {url}")),
+        ServiceError::SourceNotFound => (
+            404,
+            "HTTP datastore could not find image at URI.".to_owned(),
+        ),
+        // Glance goes on with the source's own text, which is nothing for us to pass on.
+        ServiceError::SourceAnswered { path, status } => (
+            400,
+            format!("HTTP URL {path} returned a {status} status code.  The response body: "),
+        ),
+        ServiceError::SourceUnreachable => (400, "The HTTP URL is invalid.".to_owned()),
+        ServiceError::ProvidedSize { provided, stored } => (
+            409,
+            format!(
+                "Provided image size must match the stored image size. (provided size: \
+                 {provided}, stored size: {stored})"
+            ),
+        ),
+        ServiceError::TooManyCopies => (
+            503,
+            "Too many images wait to be copied. Please try again later.".to_owned(),
+        ),
         ServiceError::EmptySource => (400, "External source should not be empty".to_owned()),
         ServiceError::LocationOfUnqueued => {
             let text = "Attempted to update Location field for an image not in queued status.";

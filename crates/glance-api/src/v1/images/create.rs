@@ -35,7 +35,7 @@ pub(in crate::v1) async fn create(call: &Call, payload: Payload) -> Result<HttpR
     }
     source.expect_image_type(call)?;
     let identity = call.identity();
-    if source == Named::Data && identity.owner().is_none() && !identity.is_admin {
+    if source != Named::Nothing && identity.owner().is_none() && !identity.is_admin {
         // The image would have no owner, so its uploader could not change it. Glance answers 500.
         let text = "Forbidden to upload an image that belongs to nobody.";
         return Err(Fault::explained(403, text).into());
