@@ -58,13 +58,12 @@ impl ImageService {
         Ok(())
     }
 
-    /// Deletes the data at every active location. False when some of it may still be there.
+    /// Deletes the data at every location, also those that the registry calls deleted: it does so
+    /// when the image goes, which may be before its data does. False when some of it may still be
+    /// there.
     pub(super) async fn delete_data(&self, id: &str, locations: &[LocationData]) -> bool {
         let mut gone = true;
-        for location in locations
-            .iter()
-            .filter(|location| location.status != "deleted")
-        {
+        for location in locations {
             let outcome = match self.decrypted(&location.url) {
                 Ok(url) => self.stores.delete(&url).await,
                 Err(_) => Err(StoreError::BadLocation),

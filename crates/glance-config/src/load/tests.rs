@@ -1,3 +1,5 @@
+//! What loading a configuration promises.
+
 use std::path::PathBuf;
 
 use super::*;

@@ -52,7 +52,11 @@ pub(super) fn filters(filters: &Filters, to: &mut Conditions) {
         match filter {
             TextFilter::Is(value) => to.with(&format!("i.{column} = ?"), value),
             TextFilter::In(values) => {
-                let places = vec!["?"; values.len()].join(", ");
+                // SQLite finds no plan for an empty list with a fixed index; NULL is equal to nothing.
+                let places = match values.len() {
+                    0 => "NULL".to_owned(),
+                    count => vec!["?"; count].join(", "),
+                };
                 to.add(&format!("i.{column} IN ({places})"));
                 to.binds
                     .extend(values.iter().map(|value| Bind::from(value.as_str())));

@@ -71,12 +71,20 @@ pub fn shared_images(
         .collect())
 }
 
+/// The memberships of an image that the caller may share.
+struct Shared {
+    rows: Vec<Row>,
+    /// The caller may change the image. Who is only a member that may share knows of no other
+    /// member, and so takes away nobody else's membership.
+    owned: bool,
+}
+
 /// Checks that `caller` may share the image: [`DbError::NotSharable`] if not.
 fn sharable(
     conn: &mut SqliteConnection,
     caller: &Identity,
     image: &str,
-) -> Result<Vec<Row>, DbError> {
+) -> Result<Shared, DbError> {
     let image_row = visible(conn, caller, image, false)?;
     let rows = rows(conn, image)?;
     let own = rows
@@ -89,7 +97,8 @@ fn sharable(
     if !access::is_sharable(caller, image_row.owner.as_deref(), own.as_ref()) {
         return Err(DbError::NotSharable);
     }
-    Ok(rows)
+    let owned = access::is_mutable(caller, image_row.owner.as_deref());
+    Ok(Shared { rows, owned })
 }
 
 /// Whether `caller` may share the image: [`DbError::NotSharable`] if not.
@@ -111,7 +120,7 @@ pub fn add_member(
     change: &MemberChange,
     quota: Option<u64>,
 ) -> Result<(), DbError> {
-    let rows = sharable(conn, caller, image)?;
+    let Shared { rows, .. } = sharable(conn, caller, image)?;
     let live = rows.iter().filter(|row| !row.deleted).count();
     check_quota(live + 1, quota)?;
     let now = SqlTime::now();
@@ -136,6 +145,8 @@ pub fn add_member(
 }
 
 /// Makes `changes` the image's list of members. Of several entries for one tenant the last counts.
+/// From a member that may share, this concerns its own membership and those it names (Glance's
+/// behaviour).
 /// Tenants that are, or were, members keep their right to share unless it is named.
 pub fn replace_members(
     conn: &mut SqliteConnection,
@@ -144,11 +155,14 @@ pub fn replace_members(
     changes: &[MemberChange],
     quota: Option<u64>,
 ) -> Result<(), DbError> {
-    let rows = sharable(conn, caller, image)?;
-    check_quota(changes.len(), quota)?;
-    let now = SqlTime::now();
+    let Shared { rows, owned } = sharable(conn, caller, image)?;
     let wanted = |member: &str| changes.iter().rev().find(|change| change.member == member);
-    for row in rows.iter().filter(|row| !row.deleted) {
+    let replaced = |row: &&Row| owned || Some(row.member.as_str()) == caller.owner();
+    let live = || rows.iter().filter(|row| !row.deleted);
+    let stay = live().filter(|row| !replaced(row) && wanted(&row.member).is_none());
+    check_quota(changes.len() + stay.count(), quota)?;
+    let now = SqlTime::now();
+    for row in live().filter(replaced) {
         let kept = known(&rows, &row.member).is_some_and(|known| known.id == row.id);
         if !kept || wanted(&row.member).is_none() {
             remove(conn, row.id, &now)?;
@@ -182,7 +196,7 @@ pub fn remove_member(
     image: &str,
     member: &str,
 ) -> Result<(), DbError> {
-    let rows = sharable(conn, caller, image)?;
+    let Shared { rows, .. } = sharable(conn, caller, image)?;
     let now = SqlTime::now();
     let mut removed = false;
     for row in rows
