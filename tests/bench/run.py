@@ -23,6 +23,8 @@ import uuid
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))
 BIN = os.path.join(os.environ.get('CARGO_TARGET_DIR', os.path.join(ROOT, 'target')), 'release')
 GIB = 1 << 30
+# The fastest library that we know of is aws-lc's, which was measured at 1.06 of OpenSSL's speed.
+AWS_LC = 1.06
 HZ = os.sysconf('SC_CLK_TCK')
 
 NGINX = """
@@ -201,7 +203,7 @@ def touch_memory(directory, size):
 
 
 def md5_limit():
-    """MB/s of the fastest MD5 of one stream that is to be had: ours or OpenSSL's."""
+    """MB/s of one MD5 stream over memory, hashed by us and by OpenSSL."""
     ours = tool('md5', 2)['mb_per_s']
     speed = subprocess.run(['openssl', 'speed', '-elapsed', '-seconds', '2', '-bytes', '262144',
                             '-evp', 'md5'], check=True, capture_output=True, text=True).stdout
@@ -211,7 +213,6 @@ def md5_limit():
 
 def measure_uploads(service, table, options):
     def upload(count):
-        touch_memory(service.directory, count * options.size)
         begin = service.api.cpu()
         result = tool('upload', service.address, count, options.size)
         cpu = (service.api.cpu() - begin) / (result['bytes'] / GIB)
@@ -223,18 +224,21 @@ def measure_uploads(service, table, options):
         ours, openssl = md5_limit()
         one, cpu_one = upload(1)
         eight, cpu_eight = upload(8)
-        limit = max(ours, openssl)
-        return {'md5': limit, 'ours': ours, 'openssl': openssl, 'one': one, 'eight': eight,
-                'one_ratio': one / limit, 'eight_ratio': eight / limit,
+        library = openssl * AWS_LC
+        return {'ours': ours, 'openssl': openssl, 'one': one, 'eight': eight,
+                'one_ratio': one / library, 'eight_ratio': eight / library,
+                'one_ours': one / ours, 'eight_ours': eight / ours,
                 'cpu_one': cpu_one, 'cpu_eight': cpu_eight}
 
     figures = rounds(options.rounds, work)
     table.add('MD5 of one stream over memory: ours / OpenSSL',
               '%.0f / %.0f MB/s' % (figures['ours'], figures['openssl']))
-    table.ratio('upload, 1 connection, to one MD5 stream', figures['one_ratio'], 0.9,
-                ' (%.0f MB/s)' % figures['one'])
-    table.ratio('upload, 8 connections together, to one MD5 stream', figures['eight_ratio'], 1.35,
+    table.ratio('upload, 1 connection, to one MD5 stream of the fastest library',
+                figures['one_ratio'], 0.9, ' (%.0f MB/s)' % figures['one'])
+    table.ratio('upload, 8 connections together, to the same', figures['eight_ratio'], 1.35,
                 ' (%.0f MB/s)' % figures['eight'])
+    table.add('  both to one stream of our own hash', '%.3f / %.3f'
+              % (figures['one_ours'], figures['eight_ours']))
     table.add('upload, CPU seconds per GiB: 1 / 8 connections',
               '%.2f / %.2f' % (figures['cpu_one'], figures['cpu_eight']))
 
