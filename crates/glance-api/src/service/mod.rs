@@ -6,6 +6,7 @@
 mod copy;
 mod create;
 mod delete;
+mod ending;
 mod error;
 mod exact;
 mod failpoint;
