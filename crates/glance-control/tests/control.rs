@@ -8,8 +8,9 @@ use std::process::{Command, Output};
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-/// A server that does what `$MODE` says, and notes what happens to it in `$NOTES`.
-const STUB: &str = r#"#!/bin/sh
+/// A server that does what `$MODE` says, and notes what happens to it in `$NOTES`. A shell cannot heed
+/// a signal that whoever runs the tests ignores (`nohup` does), hence its first line.
+const STUB: &str = r#"#!/usr/bin/env -S --default-signal=HUP,TERM /bin/sh
 echo "$(basename "$0") $*" >> "$NOTES"
 case "$MODE" in
 fail)
