@@ -8,17 +8,10 @@ options! {
     pub struct DeletionConfig in "DEFAULT" {
         /// Whether deleted images wait as pending_delete until their data is scrubbed, rather than
         /// losing it at once.
-        delayed_delete: bool = "false", restart;
+        delayed_delete: bool = "false", live;
         /// Seconds that a deleted image waits, at least, before its data is scrubbed.
-        scrub_time: Duration = "0", restart;
-        /// Seconds between two looks for images to scrub.
+        scrub_time: Duration = "0", live;
+        /// Accepted for Glance's sake: images to scrub are looked for three times in lease_seconds.
         wakeup_time: NonZeroU32 = "300", restart;
-    }
-}
-
-impl DeletionConfig {
-    /// The time between two looks for images to scrub.
-    pub fn wakeup_interval(&self) -> Duration {
-        Duration::from_secs(self.wakeup_time.get().into())
     }
 }

@@ -13,14 +13,14 @@ options! {
         /// decides.
         limit_param_default: NonZeroU64 = "25", restart;
         /// The most bytes that one image may have.
-        image_size_cap: NonZeroU64 = "1099511627776", restart;
+        image_size_cap: NonZeroU64 = "1099511627776", live;
         /// The most bytes that the images of one tenant may have together, with an optional unit.
         /// 0: no limit.
-        user_storage_quota: StorageQuota = "0", restart;
+        user_storage_quota: StorageQuota = "0", live;
         /// The most properties that one image may have. Negative: no limit.
-        image_property_quota: Quota = "128", restart;
+        image_property_quota: Quota = "128", live;
         /// The most members that one image may be shared with. Negative: no limit.
-        image_member_quota: Quota = "128", restart;
+        image_member_quota: Quota = "128", live;
         /// The most locations that one image may have. Negative: no limit. (Version 1 of the API
         /// knows one location for an image.)
         image_location_quota: Quota = "10", restart;

@@ -10,12 +10,12 @@ options! {
         /// The file of policy rules, in JSON. A relative name is looked for beside the
         /// configuration file, in ~/.glance, ~, /etc/glance and /etc. When the default name is
         /// nowhere to be found, Glance's own rules apply.
-        policy_file: PathBuf = "policy.json", restart, was ["DEFAULT/policy_file"];
+        policy_file: PathBuf = "policy.json", live, was ["DEFAULT/policy_file"];
         /// The rule that decides where the file has none.
-        policy_default_rule: String = "default", restart, was ["DEFAULT/policy_default_rule"];
+        policy_default_rule: String = "default", live, was ["DEFAULT/policy_default_rule"];
         /// Directories with further files of rules, read in the order of their names. Looked for
         /// like policy_file; a missing one is skipped.
-        policy_dirs: Paths = "policy.d", restart, was ["DEFAULT/policy_dirs"];
+        policy_dirs: Paths = "policy.d", live, was ["DEFAULT/policy_dirs"];
     }
 }
 
@@ -49,9 +49,9 @@ options! {
     pub struct PropertyProtectionConfig in "DEFAULT" {
         /// The file of rules that say who may create, read, update and delete which property.
         /// Unset: properties are not protected.
-        property_protection_file: Option<PathBuf> = unset, restart;
+        property_protection_file: Option<PathBuf> = unset, live;
         /// What the rules in that file name: roles, or policies.
-        property_protection_rule_format: RuleFormat = "roles", restart;
+        property_protection_rule_format: RuleFormat = "roles", live;
     }
 }
 

@@ -16,7 +16,7 @@ options! {
         lease_seconds: NonZeroU32 = "30", restart;
         /// Seconds for which glance-api retries to record an upload that is complete while
         /// glance-registry does not answer.
-        activate_retry_seconds: Duration = "60", restart;
+        activate_retry_seconds: Duration = "60", live;
         /// Threads of glance-registry that wait for the database.
         database_threads: NonZeroUsize = "4", restart;
     }

@@ -22,12 +22,12 @@ options! {
         filesystem_store_datadirs: DataDirs = unset, restart,
             was ["DEFAULT/filesystem_store_datadirs"];
         /// The mode of the files, in octal, such as 0640. 0: as the umask gives it.
-        filesystem_store_file_perm: FilePermissions = "0", restart,
+        filesystem_store_file_perm: FilePermissions = "0", live,
             was ["DEFAULT/filesystem_store_file_perm"];
         /// A JSON file that describes the directories (as for direct access by a hypervisor).
-        filesystem_store_metadata_file: Option<PathBuf> = unset, restart,
+        filesystem_store_metadata_file: Option<PathBuf> = unset, live,
             was ["DEFAULT/filesystem_store_metadata_file"];
-        /// Bytes that are read from a file at a time, where it is not sent by the system itself.
+        /// Accepted for Glance's sake: a file is sent by the system itself, or read 256 KiB at a time.
         filesystem_store_chunk_size: NonZeroUsize = "262144", restart;
     }
 }
