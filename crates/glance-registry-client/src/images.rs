@@ -10,7 +10,7 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::caller::Caller;
 use crate::error::RegistryError;
-use crate::transport::{Call, RegistryClient};
+use crate::transport::{Call, RegistryClient, quota_header};
 
 /// How an update is to be done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -57,7 +57,7 @@ impl RegistryClient {
         image: &ImageFields,
         property_quota: Option<u64>,
     ) -> Result<Image, RegistryError> {
-        let headers = quota_header(property_quota);
+        let headers = quota_header(PROPERTY_QUOTA, property_quota);
         let call = Call::new(Method::POST, "/images")
             .json(&NewImage { image })?
             .with(&headers);
@@ -72,7 +72,7 @@ impl RegistryClient {
         image: &ImageFields,
         limits: Limits,
     ) -> Result<Image, RegistryError> {
-        let mut headers = quota_header(limits.property_quota);
+        let mut headers = quota_header(PROPERTY_QUOTA, limits.property_quota);
         if limits.purge_properties {
             headers.push((PURGE_PROPS, "true".to_owned()));
         }
@@ -92,13 +92,6 @@ impl RegistryClient {
             .await
             .map(drop)
     }
-}
-
-fn quota_header(property_quota: Option<u64>) -> Vec<(&'static str, String)> {
-    property_quota
-        .map(|quota| (PROPERTY_QUOTA, quota.to_string()))
-        .into_iter()
-        .collect()
 }
 
 pub(crate) fn image_path(id: &str) -> String {

@@ -9,7 +9,7 @@ use hyper::Method;
 use crate::caller::Caller;
 use crate::error::RegistryError;
 use crate::images::{encode, image_path};
-use crate::transport::{Call, RegistryClient};
+use crate::transport::{Call, RegistryClient, quota_header};
 
 impl RegistryClient {
     /// With whom an image is shared.
@@ -43,7 +43,7 @@ impl RegistryClient {
         memberships: Vec<Membership>,
         quota: Option<u64>,
     ) -> Result<(), RegistryError> {
-        let headers = quota_header(quota);
+        let headers = quota_header(MEMBER_QUOTA, quota);
         let call = Call::new(Method::PUT, format!("{}/members", image_path(id)))
             .json(&Memberships { memberships })?
             .with(&headers);
@@ -60,7 +60,7 @@ impl RegistryClient {
         can_share: Option<bool>,
         quota: Option<u64>,
     ) -> Result<(), RegistryError> {
-        let headers = quota_header(quota);
+        let headers = quota_header(MEMBER_QUOTA, quota);
         let mut call = Call::new(Method::PUT, member_path(id, member)).with(&headers);
         if let Some(can_share) = can_share {
             call = call.json(&OneMember {
@@ -85,11 +85,4 @@ impl RegistryClient {
 
 fn member_path(id: &str, member: &str) -> String {
     format!("{}/members/{}", image_path(id), encode(member))
-}
-
-fn quota_header(quota: Option<u64>) -> Vec<(&'static str, String)> {
-    quota
-        .map(|quota| (MEMBER_QUOTA, quota.to_string()))
-        .into_iter()
-        .collect()
 }

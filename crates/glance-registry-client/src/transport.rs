@@ -60,6 +60,14 @@ pub(crate) struct Call<'a> {
     pub(crate) headers: &'a [(&'static str, String)],
 }
 
+/// The header that tells our registry of a quota; nothing where there is none.
+pub(crate) fn quota_header(name: &'static str, quota: Option<u64>) -> Vec<(&'static str, String)> {
+    quota
+        .map(|quota| (name, quota.to_string()))
+        .into_iter()
+        .collect()
+}
+
 impl<'a> Call<'a> {
     pub(crate) fn new(method: Method, target: impl Into<String>) -> Self {
         Self {

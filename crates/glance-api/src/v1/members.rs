@@ -36,10 +36,7 @@ pub(super) async fn update_all(
     mut payload: Payload,
 ) -> Result<HttpResponse, Failure> {
     let document = body::json(&call.request, &mut payload).await?;
-    call.mutating()?;
-    expect_somebody(call)?;
-    call.enforce("modify_member")?;
-    expect_image(call, id).await?;
+    expect_permission(call, "modify_member", id).await?;
     let memberships = memberships(document)?;
     refuse_over_quota(call, memberships.len())?;
     let replaced = call
@@ -58,10 +55,7 @@ pub(super) async fn update(
     mut payload: Payload,
 ) -> Result<HttpResponse, Failure> {
     let document = body::json(&call.request, &mut payload).await?;
-    call.mutating()?;
-    expect_somebody(call)?;
-    call.enforce("modify_member")?;
-    expect_image(call, id).await?;
+    expect_permission(call, "modify_member", id).await?;
     expect_tenant(member)?;
     let can_share = document
         .as_ref()
@@ -85,10 +79,7 @@ pub(super) async fn delete(
     payload: Payload,
 ) -> Result<HttpResponse, Failure> {
     call.expect_no_body(payload).await?;
-    call.mutating()?;
-    expect_somebody(call)?;
-    call.enforce("delete_member")?;
-    expect_image(call, id).await?;
+    expect_permission(call, "delete_member", id).await?;
     match call
         .service()
         .delete_member(&call.requester, id, member)
@@ -123,6 +114,15 @@ pub(super) async fn index_shared_images(
         StatusCode::OK,
         &SharedImages { shared_images },
     ))
+}
+
+/// What every change of members asks first, in Glance's order: a caller who may change things at all,
+/// a tenant or an administrator, the policy's `rule`, and an image that the caller may see.
+async fn expect_permission(call: &Call, rule: &str, id: &str) -> Result<(), Failure> {
+    call.mutating()?;
+    expect_somebody(call)?;
+    call.enforce(rule)?;
+    expect_image(call, id).await
 }
 
 /// Refuses callers that belong to no tenant.
