@@ -95,7 +95,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
     let bind_host = config.listen.bind_host.to_string();
     let authenticator = glance_auth::from_config(flavor, &config.access, &bind_host)?;
     let rules = Arc::new(LiveRules::load(&config, &path)?);
-    let stores = Arc::new(Stores::open(&config.store, &config.external)?);
+    let stores = Arc::new(Stores::open(&config)?);
     let listener = listen(&config)?;
     let copies = config.external.copy_from_parallel.get();
     let leases = Leases::new(Uuid::new_v4().to_string(), config.service.lease(), copies);

@@ -33,7 +33,7 @@ fn server() -> SocketAddr {
         let auth = AuthFlavor::FakeAuth;
         let authenticator = glance_auth::from_config(auth, &config.access, "127.0.0.1").unwrap();
         let rules = Arc::new(LiveRules::load(&config, &directory).unwrap());
-        let stores = Arc::new(Stores::open(&config.store, &config.external).unwrap());
+        let stores = Arc::new(Stores::open(&config).unwrap());
         let (publish, current) = watch::channel(Arc::new(config));
         let leases = Leases::new("test".to_owned(), Duration::from_secs(30), 1);
         let registry = RegistryOptions {

@@ -10,11 +10,14 @@ use crate::limits::LimitsConfig;
 use crate::listen::ListenConfig;
 use crate::location::LocationConfig;
 use crate::log::LogConfig;
+use crate::object::ObjectConfig;
 use crate::paste_deploy::PasteDeploy;
 use crate::policy::{PolicyConfig, PropertyProtectionConfig};
 use crate::registry_client::RegistryClientConfig;
+use crate::s3::S3Config;
 use crate::service::ServiceConfig;
 use crate::store::StoreConfig;
+use crate::swift::SwiftConfig;
 use crate::versions::VersionsConfig;
 
 program! {
@@ -42,6 +45,12 @@ program! {
         log: LogConfig,
         /// Where data is kept.
         store: StoreConfig,
+        /// Data in Swift.
+        swift: SwiftConfig,
+        /// Data in S3.
+        s3: S3Config,
+        /// Data in other object stores.
+        object: ObjectConfig,
         /// Where else data may come from.
         external: ExternalConfig,
         /// Which formats are accepted.

@@ -12,6 +12,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, future, stream};
 use glance_core::id::ImageId;
+use glance_core::identity::Identity;
 use glance_core::location::LocationUrl;
 
 use crate::data::{Batch, ImageData};
@@ -58,23 +59,40 @@ pub async fn collect(data: ImageData) -> Result<Vec<u8>, StoreError> {
     Ok(batches.concat().concat())
 }
 
+/// A caller of no account.
+pub fn nobody() -> Identity {
+    Identity::default()
+}
+
+/// Adds data for [`nobody`].
+pub async fn add(
+    store: &dyn ImageStore,
+    id: &ImageId,
+    data: ImageData,
+) -> Result<LocationUrl, StoreError> {
+    store
+        .add(id, data, &nobody())
+        .await
+        .map(|added| added.location)
+}
+
 async fn read(store: &dyn ImageStore, location: &LocationUrl) -> Vec<u8> {
-    collect(store.get(location, None).await.unwrap())
+    collect(store.get(location, None, &nobody()).await.unwrap())
         .await
         .unwrap()
 }
 
 /// Where the store would put the data of `id`; it has none of it afterwards.
 async fn location_of(store: &dyn ImageStore, id: &ImageId) -> LocationUrl {
-    let location = store.add(id, exactly(b"x")).await.unwrap();
-    store.delete(&location).await.unwrap();
+    let location = add(store, id, exactly(b"x")).await.unwrap();
+    store.delete(&location, &nobody()).await.unwrap();
     location
 }
 
 async fn assert_absent(store: &dyn ImageStore, location: &LocationUrl) {
-    let got = store.get(location, None).await;
+    let got = store.get(location, None, &nobody()).await;
     assert!(matches!(got, Err(StoreError::NotFound)), "{got:?}");
-    let stat = store.stat(location).await;
+    let stat = store.stat(location, &nobody()).await;
     assert!(matches!(stat, Err(StoreError::NotFound)), "{stat:?}");
 }
 
@@ -84,27 +102,26 @@ pub async fn keeps_what_it_is_given(store: &dyn ImageStore) {
         for announced in [true, false] {
             let bytes = bytes(length);
             let size = announced.then_some(length as u64);
-            let location = store
-                .add(&ImageId::generate(), data(&bytes, size))
+            let location = add(store, &ImageId::generate(), data(&bytes, size))
                 .await
                 .unwrap();
             assert_eq!(location.scheme(), store.schemes()[0]);
             assert_eq!(
                 store
-                    .stat(&location)
+                    .stat(&location, &nobody())
                     .await
                     .unwrap()
                     .size
                     .unwrap_or(length as u64),
                 length as u64
             );
-            let got = store.get(&location, None).await.unwrap();
+            let got = store.get(&location, None, &nobody()).await.unwrap();
             assert_eq!(got.size.unwrap_or(length as u64), length as u64);
             assert!(
                 collect(got).await.unwrap() == bytes,
                 "{length} bytes came back differently"
             );
-            store.delete(&location).await.unwrap();
+            store.delete(&location, &nobody()).await.unwrap();
         }
     }
 }
@@ -112,13 +129,13 @@ pub async fn keeps_what_it_is_given(store: &dyn ImageStore) {
 /// Data is never replaced.
 pub async fn refuses_duplicates(store: &dyn ImageStore) {
     let id = ImageId::generate();
-    let location = store.add(&id, exactly(b"first")).await.unwrap();
+    let location = add(store, &id, exactly(b"first")).await.unwrap();
     for second in [&b"second"[..], b"", b"first"] {
-        let result = store.add(&id, exactly(second)).await;
+        let result = add(store, &id, exactly(second)).await;
         assert!(matches!(result, Err(StoreError::Duplicate)), "{result:?}");
         assert_eq!(read(store, &location).await, b"first");
     }
-    store.delete(&location).await.unwrap();
+    store.delete(&location, &nobody()).await.unwrap();
 }
 
 /// Of uploads of one image at the same time exactly one succeeds, and its data is what is kept.
@@ -128,7 +145,7 @@ pub async fn one_of_several_wins(store: &dyn ImageStore) {
         let bodies: Vec<_> = (1..5_u8)
             .map(|n| vec![n; 600_000 + usize::from(n)])
             .collect();
-        let adds = bodies.iter().map(|body| store.add(&id, exactly(body)));
+        let adds = bodies.iter().map(|body| add(store, &id, exactly(body)));
         let results = future::join_all(adds).await;
         let mut winners = bodies
             .iter()
@@ -147,7 +164,7 @@ pub async fn one_of_several_wins(store: &dyn ImageStore) {
             read(store, location).await == *body,
             "the winner's data was harmed"
         );
-        store.delete(location).await.unwrap();
+        store.delete(location, &nobody()).await.unwrap();
     }
 }
 
@@ -157,8 +174,7 @@ pub async fn reads_ranges(store: &dyn ImageStore) {
         return;
     }
     let bytes = bytes(1_000_003);
-    let location = store
-        .add(&ImageId::generate(), exactly(&bytes))
+    let location = add(store, &ImageId::generate(), exactly(&bytes))
         .await
         .unwrap();
     for (offset, length) in [
@@ -172,38 +188,41 @@ pub async fn reads_ranges(store: &dyn ImageStore) {
             offset: offset as u64,
             length: length as u64,
         };
-        let got = store.get(&location, Some(range)).await.unwrap();
+        let got = store.get(&location, Some(range), &nobody()).await.unwrap();
         assert_eq!(got.size, Some(length as u64));
         assert!(collect(got).await.unwrap() == bytes[offset..offset + length]);
     }
-    store.delete(&location).await.unwrap();
+    store.delete(&location, &nobody()).await.unwrap();
 }
 
 /// Deleted data is gone, and a second delete says so.
 pub async fn deletes(store: &dyn ImageStore) {
     let id = ImageId::generate();
-    let location = store.add(&id, exactly(b"data")).await.unwrap();
-    store.delete(&location).await.unwrap();
+    let location = add(store, &id, exactly(b"data")).await.unwrap();
+    store.delete(&location, &nobody()).await.unwrap();
     assert_absent(store, &location).await;
     assert!(matches!(
-        store.delete(&location).await,
+        store.delete(&location, &nobody()).await,
         Err(StoreError::NotFound)
     ));
-    let again = store.add(&id, exactly(b"again")).await.unwrap();
+    let again = add(store, &id, exactly(b"again")).await.unwrap();
     assert_eq!(read(store, &again).await, b"again");
-    store.delete(&again).await.unwrap();
+    store.delete(&again, &nobody()).await.unwrap();
 }
 
 /// A reader that has the data open gets all of it.
 pub async fn readers_read_on_after_a_delete(store: &dyn ImageStore) {
     let bytes = bytes(3 * 1024 * 1024);
-    let location = store
-        .add(&ImageId::generate(), exactly(&bytes))
+    let location = add(store, &ImageId::generate(), exactly(&bytes))
         .await
         .unwrap();
-    let mut stream = store.get(&location, None).await.unwrap().into_stream();
+    let mut stream = store
+        .get(&location, None, &nobody())
+        .await
+        .unwrap()
+        .into_stream();
     let mut got = stream.next().await.unwrap().unwrap().concat();
-    store.delete(&location).await.unwrap();
+    store.delete(&location, &nobody()).await.unwrap();
     while let Some(batch) = stream.next().await {
         got.extend(batch.unwrap().concat());
     }
@@ -215,25 +234,28 @@ pub async fn shows_nothing_before_the_end(store: &dyn ImageStore) {
     let id = ImageId::generate();
     let location = location_of(store, &id).await;
     let (sender, source) = futures_channel();
-    let mut add = pin!(store.add(&id, ImageData::from_stream(None, source)));
+    let mut adding = pin!(add(store, &id, ImageData::from_stream(None, source)));
     for _ in 0..20 {
         sender
             .send(Ok(vec![Bytes::from(vec![1; 300_000])]))
             .await
             .unwrap();
         assert!(
-            advance(&mut add).await.is_none(),
+            advance(&mut adding).await.is_none(),
             "the upload ended before its source"
         );
         assert_absent(store, &location).await;
         assert!(matches!(
-            store.delete(&location).await,
+            store.delete(&location, &nobody()).await,
             Err(StoreError::NotFound)
         ));
     }
     drop(sender);
-    assert_eq!(read(store, &add.await.unwrap()).await.len(), 20 * 300_000);
-    store.delete(&location).await.unwrap();
+    assert_eq!(
+        read(store, &adding.await.unwrap()).await.len(),
+        20 * 300_000
+    );
+    store.delete(&location, &nobody()).await.unwrap();
 }
 
 /// When the source fails the upload fails in the same way and nothing is there.
@@ -244,7 +266,8 @@ pub async fn leaves_nothing_of_a_broken_upload(store: &dyn ImageStore) {
             let location = location_of(store, &id).await;
             let good = (0..batches).map(|_| Ok(vec![Bytes::from(vec![1; 300_000])]));
             let source = good.chain([Err(DataError::Disconnected.into())]);
-            let result = store.add(
+            let result = add(
+                store,
                 &id,
                 ImageData::from_stream(size, stream::iter(Vec::from_iter(source))),
             );
@@ -266,10 +289,10 @@ pub async fn leaves_nothing_of_an_upload_that_was_dropped(store: &dyn ImageStore
         let location = location_of(store, &id).await;
         let bytes = bytes(900_000);
         {
-            let mut add = pin!(store.add(&id, exactly(&bytes)));
+            let mut adding = pin!(add(store, &id, exactly(&bytes)));
             let mut done = None;
             for _ in 0..steps {
-                if let Some(result) = future::poll_immediate(&mut add).await {
+                if let Some(result) = future::poll_immediate(&mut adding).await {
                     done = Some(result.unwrap());
                     break;
                 }
@@ -277,13 +300,25 @@ pub async fn leaves_nothing_of_an_upload_that_was_dropped(store: &dyn ImageStore
             }
             // Not always the place that was foreseen: of equal directories the emptier is taken.
             if let Some(location) = done {
-                store.delete(&location).await.unwrap();
+                store.delete(&location, &nobody()).await.unwrap();
             }
         }
-        eventually(async || matches!(store.stat(&location).await, Err(StoreError::NotFound))).await;
+        eventually(async || {
+            matches!(
+                store.stat(&location, &nobody()).await,
+                Err(StoreError::NotFound)
+            )
+        })
+        .await;
         // What was published after the drop is taken back, so wait for that, too.
         tokio::time::sleep(Duration::from_millis(20)).await;
-        eventually(async || matches!(store.stat(&location).await, Err(StoreError::NotFound))).await;
+        eventually(async || {
+            matches!(
+                store.stat(&location, &nobody()).await,
+                Err(StoreError::NotFound)
+            )
+        })
+        .await;
         assert_empty_place(store, &id).await;
     }
 }
@@ -292,9 +327,7 @@ pub async fn leaves_nothing_of_an_upload_that_was_dropped(store: &dyn ImageStore
 pub async fn refuses_other_sizes_than_announced(store: &dyn ImageStore) {
     for announced in [0, 1, 999_999, 1_000_001] {
         let id = ImageId::generate();
-        let result = store
-            .add(&id, data(&bytes(1_000_000), Some(announced)))
-            .await;
+        let result = add(store, &id, data(&bytes(1_000_000), Some(announced))).await;
         assert!(
             matches!(result, Err(StoreError::Data(DataError::WrongSize { .. }))),
             "{announced}: {result:?}"
@@ -306,18 +339,17 @@ pub async fn refuses_other_sizes_than_announced(store: &dyn ImageStore) {
 /// Discarding removes what is there, and is content when nothing is.
 pub async fn discards_what_is_there(store: &dyn ImageStore) {
     let id = ImageId::generate();
-    store.discard(&id).await.unwrap();
-    let location = store.add(&id, exactly(b"left behind")).await.unwrap();
-    let other = store
-        .add(&ImageId::generate(), exactly(b"other"))
+    store.discard(&id, &nobody()).await.unwrap();
+    let location = add(store, &id, exactly(b"left behind")).await.unwrap();
+    let other = add(store, &ImageId::generate(), exactly(b"other"))
         .await
         .unwrap();
     for _ in 0..2 {
-        store.discard(&id).await.unwrap();
+        store.discard(&id, &nobody()).await.unwrap();
         assert_absent(store, &location).await;
     }
     assert_eq!(read(store, &other).await, b"other");
-    store.delete(&other).await.unwrap();
+    store.delete(&other, &nobody()).await.unwrap();
 }
 
 /// Locations that are not the store's reach nothing.
@@ -334,15 +366,24 @@ pub async fn refuses_foreign_locations(store: &dyn ImageStore) {
         let refused =
             |error: &StoreError| matches!(error, StoreError::BadLocation | StoreError::NotFound);
         assert!(
-            store.get(&location, None).await.is_err_and(|e| refused(&e)),
+            store
+                .get(&location, None, &nobody())
+                .await
+                .is_err_and(|e| refused(&e)),
             "{text}"
         );
         assert!(
-            store.stat(&location).await.is_err_and(|e| refused(&e)),
+            store
+                .stat(&location, &nobody())
+                .await
+                .is_err_and(|e| refused(&e)),
             "{text}"
         );
         assert!(
-            store.delete(&location).await.is_err_and(|e| refused(&e)),
+            store
+                .delete(&location, &nobody())
+                .await
+                .is_err_and(|e| refused(&e)),
             "{text}"
         );
         assert!(store.metadata(&location).is_empty());
@@ -353,7 +394,7 @@ pub async fn refuses_foreign_locations(store: &dyn ImageStore) {
 pub async fn errors_name_no_path(store: &dyn ImageStore, secret: &str) {
     let id = ImageId::generate();
     let location = location_of(store, &id).await;
-    let error = store.get(&location, None).await.unwrap_err();
+    let error = store.get(&location, None, &nobody()).await.unwrap_err();
     let mut texts = vec![format!("{error:?} {error}")];
     let mut source = std::error::Error::source(&error);
     while let Some(cause) = source {
@@ -365,9 +406,9 @@ pub async fn errors_name_no_path(store: &dyn ImageStore, secret: &str) {
 
 /// The place of `id` is free: what is added comes back.
 async fn assert_empty_place(store: &dyn ImageStore, id: &ImageId) {
-    let location = store.add(id, exactly(b"free")).await.unwrap();
+    let location = add(store, id, exactly(b"free")).await.unwrap();
     assert_eq!(read(store, &location).await, b"free");
-    store.delete(&location).await.unwrap();
+    store.delete(&location, &nobody()).await.unwrap();
 }
 
 type Items = tokio::sync::mpsc::Sender<Result<Batch, StoreError>>;

@@ -1,9 +1,13 @@
 //! The one trait behind which image data is kept, and the words it uses.
 
 use std::fmt;
+use std::pin::Pin;
+use std::time::{Duration, SystemTime};
 
 use async_trait::async_trait;
+use futures_core::Stream;
 use glance_core::id::ImageId;
+use glance_core::identity::Identity;
 use glance_core::location::LocationUrl;
 use serde_json::{Map, Value};
 
@@ -19,6 +23,10 @@ pub struct Capabilities {
     pub delete: bool,
     /// Parts of the data can be read.
     pub range: bool,
+    /// What it holds can be listed.
+    pub list: bool,
+    /// Its own rules decide who may read, so it has to be told with whom an image is shared.
+    pub share: bool,
 }
 
 /// A part of the data: `length` bytes from `offset`.
@@ -39,9 +47,57 @@ pub struct ImageStat {
     pub checksum: Option<String>,
 }
 
+/// Data that was kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Added {
+    /// Where it is.
+    pub location: LocationUrl,
+    /// The MD5 of all of it as 32 hexadecimal digits, where the server that keeps it tells one. The
+    /// caller compares it with what was sent.
+    pub checksum: Option<String>,
+}
+
+/// Who may read an image, besides its owner.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Readers {
+    /// Everybody.
+    pub public: bool,
+    /// These tenants.
+    pub tenants: Vec<String>,
+}
+
+/// Something that a store holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Held {
+    /// The whole data of an image, or what looks like it.
+    Image {
+        /// Where it is.
+        location: LocationUrl,
+        /// The image by whose name it is kept. None: its name is not an image's.
+        id: Option<ImageId>,
+        /// Bytes.
+        size: u64,
+    },
+    /// What an upload left that has not ended, or ended without removing it. It cannot be read.
+    Unfinished {
+        /// The image that it was meant for, if its name tells.
+        id: Option<ImageId>,
+        /// Bytes so far, where that is known.
+        size: u64,
+        /// When something was last added to it.
+        touched: SystemTime,
+    },
+}
+
+/// What a store holds, in no order. After an error the stream is over.
+pub type HeldStream<'a> = Pin<Box<dyn Stream<Item = Result<Held, StoreError>> + Send + 'a>>;
+
 /// A place where image data is kept.
 ///
 /// Every implementation passes the conformance suite, which states these promises as tests.
+///
+/// `caller` is who asks. Stores that keep data in the caller's own account use its token; for the
+/// others it has no meaning, because who may do what is decided before a store is called.
 #[async_trait]
 pub trait ImageStore: fmt::Debug + Send + Sync + 'static {
     /// Glance's name of the store, as in `x-image-meta-store`: `file`, `swift`, …
@@ -59,7 +115,12 @@ pub trait ImageStore: fmt::Debug + Send + Sync + 'static {
     /// Creates only: [`StoreError::Duplicate`] if the image has data already, which stays as it is.
     /// On success the data is whole and durable. After an error, or when the future is dropped,
     /// nothing half-written can be read and nothing is left behind.
-    async fn add(&self, id: &ImageId, data: ImageData) -> Result<LocationUrl, StoreError>;
+    async fn add(
+        &self,
+        id: &ImageId,
+        data: ImageData,
+        caller: &Identity,
+    ) -> Result<Added, StoreError>;
 
     /// The data at `location`, or a part of it that lies within it. The size of the answer is known
     /// whenever the store can know it.
@@ -67,14 +128,19 @@ pub trait ImageStore: fmt::Debug + Send + Sync + 'static {
         &self,
         location: &LocationUrl,
         range: Option<ByteRange>,
+        caller: &Identity,
     ) -> Result<ImageData, StoreError>;
 
     /// What is known of the data at `location` without reading it.
-    async fn stat(&self, location: &LocationUrl) -> Result<ImageStat, StoreError>;
+    async fn stat(
+        &self,
+        location: &LocationUrl,
+        caller: &Identity,
+    ) -> Result<ImageStat, StoreError>;
 
     /// Deletes the data at `location`. [`StoreError::NotFound`] if there is none, so that the caller
-    /// decides whether that matters. Readers that have it open read on.
-    async fn delete(&self, location: &LocationUrl) -> Result<(), StoreError>;
+    /// decides whether that matters. Readers of a file that have it open read on.
+    async fn delete(&self, location: &LocationUrl, caller: &Identity) -> Result<(), StoreError>;
 
     /// What the operator noted about the place of `location`, for those who reach it themselves (a
     /// hypervisor that mounts the same directory). Empty where nothing was noted.
@@ -82,5 +148,22 @@ pub trait ImageStore: fmt::Debug + Send + Sync + 'static {
 
     /// Removes whatever an interrupted `add` of image `id` left, published or not. Succeeds when
     /// there is nothing. Only for images that no registry calls active.
-    async fn discard(&self, id: &ImageId) -> Result<(), StoreError>;
+    async fn discard(&self, id: &ImageId, caller: &Identity) -> Result<(), StoreError>;
+
+    /// Lets exactly these read the data at `location` themselves, where the store has rules of its
+    /// own ([`Capabilities::share`]). Elsewhere it does nothing.
+    async fn share(
+        &self,
+        location: &LocationUrl,
+        readers: &Readers,
+        caller: &Identity,
+    ) -> Result<(), StoreError>;
+
+    /// Everything in the place that the store is configured for. One item, an error, where nothing
+    /// can be listed ([`Capabilities::list`]).
+    fn list(&self) -> HeldStream<'_>;
+
+    /// Removes what uploads left unfinished to which nothing was added for `idle`, and tells how
+    /// many they were. Data that can be read is never touched.
+    async fn sweep(&self, idle: Duration) -> Result<u64, StoreError>;
 }

@@ -1,20 +1,24 @@
 //! Which stores there are, and the one door through which image data goes in and out of them.
 
+use std::io;
 use std::sync::Arc;
 
-use glance_config::{ExternalConfig, StoreConfig};
+use glance_config::{ApiConfig, StoreConfig};
 use glance_core::id::ImageId;
+use glance_core::identity::Identity;
 use glance_core::location::LocationUrl;
 use serde_json::{Map, Value};
 
-use crate::data::ImageData;
+use crate::data::{DataSource, ImageData};
 use crate::error::{DataError, StartError, StoreError};
 use crate::file::{FileStore, FileStoreOptions};
 use crate::guard::{ExternalUrl, Refusal};
 use crate::http::HttpStore;
 use crate::md5::Md5Pool;
-use crate::store::{ByteRange, ImageStat, ImageStore};
+use crate::store::{Added, ByteRange, ImageStat, ImageStore};
 use crate::tally::{Limits, Tally};
+use crate::verified::Verified;
+use crate::watched::Watched;
 
 /// Where new data is, and what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,30 +46,41 @@ pub struct Stores {
 }
 
 impl Stores {
-    /// The stores that `config` names, ready for use; directories that lack are made.
+    /// The stores that `config` names, ready for use; directories that lack are made, servers are
+    /// not asked yet.
     ///
     /// Blocks; for the start of a program.
-    pub fn open(config: &StoreConfig, external: &ExternalConfig) -> Result<Self, StartError> {
+    pub fn open(config: &ApiConfig) -> Result<Self, StartError> {
         let mut stores: Vec<Arc<dyn ImageStore>> = Vec::new();
         let mut file = None;
         let mut http = None;
-        for name in &config.stores.0 {
-            if name == FileStore::NAME {
-                let store = Arc::new(FileStore::open(&FileStoreOptions::from(config))?);
-                file = Some(Arc::clone(&store));
-                stores.push(store);
-            } else if name == HttpStore::NAME || name == "https" {
-                let store = Arc::new(HttpStore::open(external)?);
-                http = Some(Arc::clone(&store));
-                stores.push(store);
-            } else {
-                log::warn!("stores: there is no store '{name}' in this version; it is left out");
+        let md5 = Md5Pool::new();
+        for name in &config.store.stores.0 {
+            match name.as_str() {
+                FileStore::NAME => {
+                    let store = FileStore::open(&FileStoreOptions::from(&config.store))?;
+                    let store = Arc::new(store);
+                    file = Some(Arc::clone(&store));
+                    stores.push(Watched::new(store));
+                }
+                HttpStore::NAME | "https" => {
+                    // Not watched: each source is another server.
+                    let store = Arc::new(HttpStore::open(&config.external)?);
+                    http = Some(Arc::clone(&store));
+                    stores.push(store);
+                }
+                _ => {
+                    log::warn!(
+                        "stores: there is no store '{name}' in this version; it is left out"
+                    );
+                }
             }
         }
         Ok(Self {
             file,
             http,
-            ..Self::new(stores, &config.default_store)?
+            md5,
+            ..Self::new(stores, &config.store.default_store)?
         })
     }
 
@@ -140,6 +155,7 @@ impl Stores {
         id: &ImageId,
         data: ImageData,
         size_cap: Option<u64>,
+        caller: &Identity,
     ) -> Result<Stored, StoreError> {
         let size = data.size;
         if let (Some(size), Some(cap)) = (size, size_cap)
@@ -152,17 +168,20 @@ impl Stores {
             cap: size_cap,
         };
         let (tally, total) = Tally::new(data.into_stream(), limits, &self.md5);
-        let location = store.add(id, ImageData::from_stream(size, tally)).await?;
-        let Some(total) = total.get() else {
+        let data = ImageData::from_stream(size, tally);
+        let Added { location, checksum } = store.add(id, data, caller).await?;
+        let wrong = match (total.get(), checksum) {
             // A store that did not read to the end has not kept everything.
-            log::error!(
-                "image {id}: the {} store did not take all the data",
-                store.name()
-            );
-            store.delete(&location).await?;
-            return Err(StoreError::Unavailable(
-                std::io::ErrorKind::WriteZero.into(),
-            ));
+            (None, _) => "the store did not take all the data",
+            (Some(total), Some(checksum)) if checksum != total.md5.to_string() => {
+                "the store has another checksum than the data"
+            }
+            _ => "",
+        };
+        let Some(total) = total.get().filter(|_| wrong.is_empty()) else {
+            log::error!("image {id}, store {}: {wrong}; it is removed", store.name());
+            store.delete(&location, caller).await?;
+            return Err(StoreError::Unavailable(io::Error::other(wrong)));
         };
         Ok(Stored {
             metadata: store.metadata(&location),
@@ -177,30 +196,53 @@ impl Stores {
         &self,
         location: &LocationUrl,
         range: Option<ByteRange>,
+        caller: &Identity,
     ) -> Result<ImageData, StoreError> {
-        self.by_scheme(location.scheme())?
-            .get(location, range)
-            .await
+        let store = self.by_scheme(location.scheme())?;
+        store.get(location, range, caller).await
+    }
+
+    /// The same data, which ends in an error before its last bytes are out unless its MD5 is
+    /// `checksum`. What lies in an open file is the file system's to keep, and passes as it is.
+    pub fn verified(&self, data: ImageData, checksum: &str) -> ImageData {
+        // Glance lets a caller declare anything for an image that is where a URL says.
+        let is_md5 = checksum.len() == 32 && checksum.bytes().all(|b| b.is_ascii_hexdigit());
+        match data.source {
+            DataSource::Stream(source) if is_md5 => {
+                ImageData::from_stream(data.size, Verified::new(source, checksum, &self.md5))
+            }
+            _ => data,
+        }
     }
 
     /// What is known of the data at `location`; see [`ImageStore::stat`].
-    pub async fn stat(&self, location: &LocationUrl) -> Result<ImageStat, StoreError> {
-        self.by_scheme(location.scheme())?.stat(location).await
+    pub async fn stat(
+        &self,
+        location: &LocationUrl,
+        caller: &Identity,
+    ) -> Result<ImageStat, StoreError> {
+        let store = self.by_scheme(location.scheme())?;
+        store.stat(location, caller).await
     }
 
     /// Deletes the data at `location`; see [`ImageStore::delete`].
-    pub async fn delete(&self, location: &LocationUrl) -> Result<(), StoreError> {
-        self.by_scheme(location.scheme())?.delete(location).await
+    pub async fn delete(
+        &self,
+        location: &LocationUrl,
+        caller: &Identity,
+    ) -> Result<(), StoreError> {
+        let store = self.by_scheme(location.scheme())?;
+        store.delete(location, caller).await
     }
 
-    /// Removes what interrupted uploads of image `id` left in any store that takes data; see
-    /// [`ImageStore::discard`]. Every store is tried; the first error is told.
-    pub async fn discard(&self, id: &ImageId) -> Result<(), StoreError> {
-        let mut result = Ok(());
-        for store in self.stores.iter().filter(|store| store.capabilities().add) {
-            result = result.and(store.discard(id).await);
-        }
-        result
+    /// Whether any store has to be told with whom images are shared.
+    pub fn share(&self) -> bool {
+        self.stores.iter().any(|store| store.capabilities().share)
+    }
+
+    /// All of them, in the order in which they are configured.
+    pub fn all(&self) -> &[Arc<dyn ImageStore>] {
+        &self.stores
     }
 }
 
@@ -217,21 +259,17 @@ mod tests {
     use tempfile::TempDir;
 
     use super::*;
-    use crate::conformance::{bytes, collect, data};
+    use crate::conformance::{bytes, collect, data, nobody};
 
-    fn config(dir: &TempDir) -> StoreConfig {
-        StoreConfig {
-            filesystem_store_datadir: Some(dir.path().to_path_buf()),
-            ..Default::default()
-        }
+    fn config(dir: &TempDir) -> ApiConfig {
+        let mut config = ApiConfig::default();
+        config.store.filesystem_store_datadir = Some(dir.path().to_path_buf());
+        config
     }
 
     fn stores() -> (Stores, TempDir) {
         let dir = tempfile::tempdir().unwrap();
-        (
-            Stores::open(&config(&dir), &ExternalConfig::default()).unwrap(),
-            dir,
-        )
+        (Stores::open(&config(&dir)).unwrap(), dir)
     }
 
     #[test]
@@ -251,11 +289,9 @@ mod tests {
     #[test]
     fn an_unknown_default_store_is_an_error_at_start() {
         let dir = tempfile::tempdir().unwrap();
-        let config = StoreConfig {
-            default_store: "swift".to_owned(),
-            ..config(&dir)
-        };
-        let error = Stores::open(&config, &ExternalConfig::default()).unwrap_err();
+        let mut config = config(&dir);
+        config.store.default_store = "swift".to_owned();
+        let error = Stores::open(&config).unwrap_err();
         assert_eq!(
             error.to_string(),
             "default_store: 'swift' is none of the stores in use"
@@ -272,25 +308,35 @@ mod tests {
                 &ImageId::generate(),
                 data(&bytes, None),
                 Some(2_000_001),
+                &nobody(),
             )
             .await
             .unwrap();
         assert_eq!(stored.size, 2_000_001);
         assert_eq!(stored.md5_hex, format!("{:x}", ::md5::compute(&bytes)));
-        let got = stores.get(&stored.location, None).await.unwrap();
-        assert_eq!(stores.stat(&stored.location).await.unwrap().size, got.size);
+        let got = stores.get(&stored.location, None, &nobody()).await.unwrap();
+        assert_eq!(
+            stores.stat(&stored.location, &nobody()).await.unwrap().size,
+            got.size
+        );
 
         // What comes out of one store goes into another one.
         let copy = stores
-            .add(stores.default_store(), &ImageId::generate(), got, None)
+            .add(
+                stores.default_store(),
+                &ImageId::generate(),
+                got,
+                None,
+                &nobody(),
+            )
             .await
             .unwrap();
         assert_eq!(copy.md5_hex, stored.md5_hex);
-        let got = stores.get(&copy.location, None).await.unwrap();
+        let got = stores.get(&copy.location, None, &nobody()).await.unwrap();
         assert!(collect(got).await.unwrap() == bytes);
-        stores.delete(&copy.location).await.unwrap();
+        stores.delete(&copy.location, &nobody()).await.unwrap();
         assert!(matches!(
-            stores.stat(&copy.location).await,
+            stores.stat(&copy.location, &nobody()).await,
             Err(StoreError::NotFound)
         ));
     }
@@ -301,7 +347,13 @@ mod tests {
         for size in [None, Some(11)] {
             let id = ImageId::generate();
             let added = stores
-                .add(stores.default_store(), &id, data(&[1; 11], size), Some(10))
+                .add(
+                    stores.default_store(),
+                    &id,
+                    data(&[1; 11], size),
+                    Some(10),
+                    &nobody(),
+                )
                 .await;
             assert!(matches!(
                 added,
@@ -317,7 +369,13 @@ mod tests {
         let endless = stream::repeat(()).map(|()| Ok(vec![Bytes::from_static(&[1; 100])]));
         let data = ImageData::from_stream(Some(150), endless);
         let added = stores
-            .add(stores.default_store(), &ImageId::generate(), data, None)
+            .add(
+                stores.default_store(),
+                &ImageId::generate(),
+                data,
+                None,
+                &nobody(),
+            )
             .await;
         let Err(StoreError::Data(DataError::WrongSize {
             declared: 150,

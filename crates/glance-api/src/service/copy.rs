@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use glance_config::chain;
+use glance_core::identity::Identity;
 use glance_core::image::{Image, ImageFields, ImageStatus};
 use glance_core::location::LocationUrl;
 use glance_registry_client::{Limits, RegistryError};
@@ -119,7 +120,7 @@ impl ImageService {
         let stores = self.stores.clone();
         let open = async move {
             let turn = place.running.clone().acquire_owned().await;
-            let data = stores.get(&location, None).await?;
+            let data = stores.get(&location, None, &Identity::default()).await?;
             if let (Some(declared), Some(received)) = (size, data.size)
                 && declared != received
             {

@@ -1,6 +1,7 @@
 //! Deleting an image: its record first, then its data, so that a crash in between leaves work for
 //! recovery and never an image without data.
 
+use glance_core::identity::Identity;
 use glance_core::image::{Image, ImageFields, ImageStatus};
 use glance_core::location::LocationData;
 use glance_registry_client::Limits;
@@ -45,7 +46,11 @@ impl ImageService {
             .map_err(|error| ServiceError::from_registry(error, id))?;
         self.leases.cancel(id);
         failpoint("delete-after-mark");
-        if !delayed && !self.delete_data(id, &image.location_data).await {
+        if !delayed
+            && !self
+                .delete_data(&requester.identity, id, &image.location_data)
+                .await
+        {
             // The row stays as it is, `deleted` but not gone: recovery finds it by that.
             return Ok(());
         }
@@ -61,11 +66,16 @@ impl ImageService {
     /// Deletes the data at every location, also those that the registry calls deleted: it does so
     /// when the image goes, which may be before its data does. False when some of it may still be
     /// there.
-    pub(super) async fn delete_data(&self, id: &str, locations: &[LocationData]) -> bool {
+    pub(super) async fn delete_data(
+        &self,
+        caller: &Identity,
+        id: &str,
+        locations: &[LocationData],
+    ) -> bool {
         let mut gone = true;
         for location in locations {
             let outcome = match self.decrypted(&location.url) {
-                Ok(url) => self.stores.delete(&url).await,
+                Ok(url) => self.stores.delete(&url, caller).await,
                 Err(_) => Err(StoreError::BadLocation),
             };
             match outcome {

@@ -113,8 +113,13 @@ impl ImageService {
         }
     }
 
-    pub(super) async fn discard(&self, store: &Arc<dyn ImageStore>, stored: &Stored) {
-        if let Err(error) = store.delete(&stored.location).await
+    pub(super) async fn discard(
+        &self,
+        requester: &Requester,
+        store: &Arc<dyn ImageStore>,
+        stored: &Stored,
+    ) {
+        if let Err(error) = store.delete(&stored.location, &requester.identity).await
             && !matches!(error, StoreError::NotFound)
         {
             log::error!("rejected data is left at {}: {error}", stored.location);

@@ -1,5 +1,6 @@
 //! Reading the data of an image.
 
+use glance_core::identity::Identity;
 use glance_core::image::{Image, ImageStatus};
 use glance_core::location::LocationUrl;
 use glance_store::data::{Batch, ImageData};
@@ -16,6 +17,7 @@ impl ImageService {
     /// whole.
     pub async fn open(
         &self,
+        caller: &Identity,
         image: &Image,
         range: Option<ByteRange>,
     ) -> Result<ImageData, ServiceError> {
@@ -36,10 +38,14 @@ impl ImageService {
                 failure = StoreError::BadLocation;
                 continue;
             };
-            match self.stores.get(&url, range).await {
+            match self.stores.get(&url, range, caller).await {
                 Ok(data) => {
                     let foreign = matches!(url.scheme(), "http" | "https");
-                    return self.checked(image, data, range, foreign);
+                    let data = self.checked(image, data, range, foreign)?;
+                    return Ok(match (&image.checksum, range) {
+                        (Some(checksum), None) => self.stores.verified(data, checksum),
+                        _ => data,
+                    });
                 }
                 Err(error) => {
                     log::warn!("image {} cannot be read from {url}: {error}", image.id);

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use glance_config::chain;
+use glance_core::identity::Identity;
 use glance_core::image::{Image, ImageFields, ImageStatus};
 use glance_core::location::{LocationData, LocationUrl};
 use glance_registry_client::{Limits, RegistryError};
@@ -140,7 +141,10 @@ impl ImageService {
         &self,
         outside: &Outside,
     ) -> Result<Option<u64>, ServiceError> {
-        let stat = self.stores.stat(&outside.location).await;
+        let stat = self
+            .stores
+            .stat(&outside.location, &Identity::default())
+            .await;
         stat.map(|stat| stat.size).map_err(|error| match error {
             StoreError::NotFound => ServiceError::SourceNotFound,
             StoreError::Answered(status) => ServiceError::SourceAnswered {

@@ -91,7 +91,10 @@ impl Recovery {
         let gone = match item.reason {
             RecoveryReason::ExpiredLease => self.discard(id, item.store.as_deref()).await,
             RecoveryReason::InterruptedDelete | RecoveryReason::Scrub => {
-                self.service.delete_data(id, &item.location_data).await
+                let caller = &self.requester.identity;
+                self.service
+                    .delete_data(caller, id, &item.location_data)
+                    .await
             }
         };
         if !gone {
@@ -136,7 +139,7 @@ impl Recovery {
             log::error!("image {id} was uploaded to a store that is not configured here");
             return false;
         };
-        match store.discard(&image_id).await {
+        match store.discard(&image_id, &self.requester.identity).await {
             Ok(()) | Err(StoreError::NotFound) => true,
             Err(error) => {
                 log::error!("what an abandoned upload of image {id} left stays: {error}");

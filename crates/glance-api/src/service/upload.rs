@@ -109,7 +109,10 @@ impl ImageService {
         let id = &image.id;
         self.set_saving(requester, id).await?;
         failpoint("upload-after-saving");
-        let stored = match self.keep(image, store, data, held, reservation).await {
+        let stored = match self
+            .keep(requester, image, store, data, held, reservation)
+            .await
+        {
             Ok(stored) => stored,
             Err(error) => {
                 self.kill(requester, id, ImageStatus::Saving, &error).await;
@@ -129,7 +132,7 @@ impl ImageService {
                 Err(error)
             }
             Err(error) => {
-                self.discard(store, &stored).await;
+                self.discard(requester, store, &stored).await;
                 self.kill(requester, id, ImageStatus::Saving, &error).await;
                 Err(error)
             }
@@ -203,6 +206,7 @@ impl ImageService {
     /// Stores the data and compares it with what was declared. On an error nothing is left.
     async fn keep(
         &self,
+        requester: &Requester,
         image: &Image,
         store: &Arc<dyn ImageStore>,
         data: ImageData,
@@ -225,7 +229,13 @@ impl ImageService {
         let data = Intake::new(held.cancelled(), reservation).watch(data);
         let stored = self
             .stores
-            .add(store, &image_id(image)?, data, Some(cap))
+            .add(
+                store,
+                &image_id(image)?,
+                data,
+                Some(cap),
+                &requester.identity,
+            )
             .await?;
         let mismatch = match (declared, &image.checksum) {
             (Some(supplied), _) if supplied != stored.size => ServiceError::SizeMismatch {
@@ -238,7 +248,7 @@ impl ImageService {
             },
             _ => return Ok(stored),
         };
-        self.discard(store, &stored).await;
+        self.discard(requester, store, &stored).await;
         Err(mismatch)
     }
 }

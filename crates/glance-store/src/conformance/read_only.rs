@@ -3,7 +3,7 @@
 use glance_core::id::ImageId;
 use glance_core::location::LocationUrl;
 
-use super::{collect, data};
+use super::{add, collect, data, nobody};
 use crate::error::StoreError;
 use crate::store::{ByteRange, ImageStore};
 
@@ -27,10 +27,15 @@ pub async fn all(
 pub async fn reads_what_is_there(store: &dyn ImageStore, location: &LocationUrl, bytes: &[u8]) {
     let size = bytes.len() as u64;
     assert_eq!(
-        store.stat(location).await.unwrap().size.unwrap_or(size),
+        store
+            .stat(location, &nobody())
+            .await
+            .unwrap()
+            .size
+            .unwrap_or(size),
         size
     );
-    let got = store.get(location, None).await.unwrap();
+    let got = store.get(location, None, &nobody()).await.unwrap();
     assert_eq!(got.size.unwrap_or(size), size);
     assert!(collect(got).await.unwrap() == bytes);
 }
@@ -52,7 +57,7 @@ pub async fn reads_parts(store: &dyn ImageStore, location: &LocationUrl, bytes: 
             offset: offset as u64,
             length: length as u64,
         };
-        let got = store.get(location, Some(range)).await.unwrap();
+        let got = store.get(location, Some(range), &nobody()).await.unwrap();
         assert_eq!(got.size, Some(length as u64));
         assert!(collect(got).await.unwrap() == bytes[offset..offset + length]);
     }
@@ -61,7 +66,7 @@ pub async fn reads_parts(store: &dyn ImageStore, location: &LocationUrl, bytes: 
 /// Readers do not disturb one another.
 pub async fn many_read_at_once(store: &dyn ImageStore, location: &LocationUrl, bytes: &[u8]) {
     let reads = (0..8).map(|_| async {
-        let got = store.get(location, None).await.unwrap();
+        let got = store.get(location, None, &nobody()).await.unwrap();
         collect(got).await.unwrap() == bytes
     });
     let equal = futures_util::future::join_all(reads).await;
@@ -72,7 +77,11 @@ pub async fn many_read_at_once(store: &dyn ImageStore, location: &LocationUrl, b
 pub async fn readers_may_leave(store: &dyn ImageStore, location: &LocationUrl, bytes: &[u8]) {
     use futures_util::StreamExt;
     for _ in 0..20 {
-        let mut stream = store.get(location, None).await.unwrap().into_stream();
+        let mut stream = store
+            .get(location, None, &nobody())
+            .await
+            .unwrap()
+            .into_stream();
         stream.next().await.unwrap().unwrap();
     }
     reads_what_is_there(store, location, bytes).await;
@@ -80,9 +89,9 @@ pub async fn readers_may_leave(store: &dyn ImageStore, location: &LocationUrl, b
 
 /// Nothing is not an empty image.
 pub async fn says_when_nothing_is_there(store: &dyn ImageStore, absent: &LocationUrl) {
-    let got = store.get(absent, None).await;
+    let got = store.get(absent, None, &nobody()).await;
     assert!(matches!(got, Err(StoreError::NotFound)), "{got:?}");
-    let stat = store.stat(absent).await;
+    let stat = store.stat(absent, &nobody()).await;
     assert!(matches!(stat, Err(StoreError::NotFound)), "{stat:?}");
 }
 
@@ -90,14 +99,14 @@ pub async fn says_when_nothing_is_there(store: &dyn ImageStore, absent: &Locatio
 pub async fn takes_no_data(store: &dyn ImageStore, location: &LocationUrl, bytes: &[u8]) {
     assert!(!store.capabilities().add && !store.capabilities().delete);
     let id = ImageId::generate();
-    let added = store.add(&id, data(b"x", Some(1))).await;
+    let added = add(store, &id, data(b"x", Some(1))).await;
     assert!(matches!(added, Err(StoreError::Unsupported)), "{added:?}");
-    let deleted = store.delete(location).await;
+    let deleted = store.delete(location, &nobody()).await;
     assert!(
         matches!(deleted, Err(StoreError::Unsupported)),
         "{deleted:?}"
     );
-    store.discard(&id).await.unwrap();
+    store.discard(&id, &nobody()).await.unwrap();
     reads_what_is_there(store, location, bytes).await;
 }
 
@@ -112,12 +121,12 @@ pub async fn reaches_nothing_else(store: &dyn ImageStore) {
         "file:///etc/passwd",
     ] {
         let location = LocationUrl::new(text);
-        let got = store.get(&location, None).await;
+        let got = store.get(&location, None, &nobody()).await;
         assert!(
             matches!(got, Err(StoreError::BadLocation | StoreError::NotFound)),
             "{text}"
         );
-        let stat = store.stat(&location).await;
+        let stat = store.stat(&location, &nobody()).await;
         assert!(
             matches!(stat, Err(StoreError::BadLocation | StoreError::NotFound)),
             "{text}"

@@ -144,6 +144,11 @@ impl Datadir {
         }
     }
 
+    /// Removes what broken uploads left, and tells how many they were.
+    pub(super) fn sweep(&self) -> Result<u64, StoreError> {
+        incoming::sweep(&self.open()?, &self.path, None)
+    }
+
     /// Makes what was named or removed in the directory last.
     pub(super) fn sync(&self, dir: &OwnedFd) -> Result<(), StoreError> {
         fs::fsync(dir).map_err(|error| failure::broken("flushing", &self.path, error))

@@ -91,14 +91,16 @@ impl Drop for Incoming {
     }
 }
 
-/// Removes the files in the folder of `dir` that nobody writes any more, or only those of `id`.
-pub(super) fn sweep(dir: &OwnedFd, path: &Path, id: Option<&ImageId>) -> Result<(), StoreError> {
+/// Removes the files in the folder of `dir` that nobody writes any more, or only those of `id`, and
+/// tells how many they were.
+pub(super) fn sweep(dir: &OwnedFd, path: &Path, id: Option<&ImageId>) -> Result<u64, StoreError> {
     let fail = |error: Errno| failure::writing("sweeping the incoming files in", path, error);
     let folder = match open_folder(dir) {
         Ok(folder) => folder,
-        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOENT) => return Ok(0),
         Err(error) => return Err(fail(error)),
     };
+    let mut removed = 0;
     let prefix = id.map(|id| format!("{id}.")).unwrap_or_default();
     for entry in Dir::read_from(&folder).map_err(fail)? {
         let entry = entry.map_err(fail)?;
@@ -106,29 +108,63 @@ pub(super) fn sweep(dir: &OwnedFd, path: &Path, id: Option<&ImageId>) -> Result<
         if !matches!(name.to_bytes(), b"." | b"..")
             && name.to_bytes().starts_with(prefix.as_bytes())
         {
-            remove_abandoned(&folder, name).map_err(fail)?;
+            removed += u64::from(remove_abandoned(&folder, name).map_err(fail)?);
         }
     }
-    Ok(())
+    Ok(removed)
 }
 
-fn remove_abandoned(folder: &OwnedFd, name: &CStr) -> rustix::io::Result<()> {
+fn remove_abandoned(folder: &OwnedFd, name: &CStr) -> rustix::io::Result<bool> {
     // For writing, because NFS locks only what is open so.
     let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
     let file = match fs::openat(folder, name, flags, Mode::empty()) {
-        Err(Errno::NOENT) => return Ok(()),
+        Err(Errno::NOENT) => return Ok(false),
         file => file?,
     };
     match fs::flock(&file, FlockOperation::NonBlockingLockExclusive) {
         Ok(()) => {}
-        Err(Errno::WOULDBLOCK) => return Ok(()),
+        Err(Errno::WOULDBLOCK) => return Ok(false),
         Err(error) => return Err(error),
     }
     log::info!("removing {name:?}, which a broken upload left");
     match fs::unlinkat(folder, name, AtFlags::empty()) {
-        Err(Errno::NOENT) => Ok(()),
-        result => result,
+        Err(Errno::NOENT) => Ok(false),
+        result => result.map(|()| true),
     }
+}
+
+/// The hidden files in the folder of `dir`, each with its image, its bytes and the second of its
+/// last change.
+pub(super) fn list(
+    dir: &OwnedFd,
+    path: &Path,
+) -> Result<Vec<(Option<ImageId>, u64, u64)>, StoreError> {
+    let fail = |error: Errno| failure::broken("listing the incoming files in", path, error);
+    let folder = match open_folder(dir) {
+        Ok(folder) => folder,
+        Err(Errno::NOENT) => return Ok(Vec::new()),
+        Err(error) => return Err(fail(error)),
+    };
+    let mut found = Vec::new();
+    for entry in Dir::read_from(&folder).map_err(fail)? {
+        let entry = entry.map_err(fail)?;
+        let name = entry.file_name();
+        if matches!(name.to_bytes(), b"." | b"..") {
+            continue;
+        }
+        let stat = match fs::statat(&folder, name, AtFlags::SYMLINK_NOFOLLOW) {
+            Err(Errno::NOENT) => continue,
+            stat => stat.map_err(fail)?,
+        };
+        let id = name.to_str().ok().and_then(|name| name.split_once('.'));
+        let id = id.and_then(|(id, _)| id.parse().ok());
+        found.push((
+            id,
+            u64::try_from(stat.st_size).unwrap_or(0),
+            u64::try_from(stat.st_mtime).unwrap_or(0),
+        ));
+    }
+    Ok(found)
 }
 
 fn open_folder(dir: impl AsFd) -> rustix::io::Result<OwnedFd> {

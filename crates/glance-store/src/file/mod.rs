@@ -6,6 +6,7 @@
 mod datadir;
 mod failure;
 mod incoming;
+mod listing;
 mod metadata;
 mod output;
 mod read;
@@ -16,10 +17,12 @@ mod writer;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use glance_config::{DataDir, StoreConfig};
 use glance_core::id::ImageId;
+use glance_core::identity::Identity;
 use glance_core::location::LocationUrl;
 use serde_json::{Map, Value};
 
@@ -28,7 +31,7 @@ use self::metadata::Mountpoints;
 use crate::data::ImageData;
 use crate::error::{StartError, StoreError};
 use crate::off_reactor::blocking;
-use crate::store::{ByteRange, Capabilities, ImageStat, ImageStore};
+use crate::store::{Added, ByteRange, Capabilities, HeldStream, ImageStat, ImageStore, Readers};
 
 const SCHEMES: &[&str] = &[FileStore::NAME, "filesystem"];
 
@@ -193,17 +196,24 @@ impl ImageStore for FileStore {
             add: true,
             delete: true,
             range: true,
+            list: true,
+            share: false,
         }
     }
 
-    async fn add(&self, id: &ImageId, data: ImageData) -> Result<LocationUrl, StoreError> {
-        upload::add(&self.shared, id, data).await
+    async fn add(&self, id: &ImageId, data: ImageData, _: &Identity) -> Result<Added, StoreError> {
+        let location = upload::add(&self.shared, id, data).await?;
+        Ok(Added {
+            location,
+            checksum: None,
+        })
     }
 
     async fn get(
         &self,
         location: &LocationUrl,
         range: Option<ByteRange>,
+        _: &Identity,
     ) -> Result<ImageData, StoreError> {
         let location = location.clone();
         self.run(move |shared| {
@@ -213,7 +223,7 @@ impl ImageStore for FileStore {
         .await
     }
 
-    async fn stat(&self, location: &LocationUrl) -> Result<ImageStat, StoreError> {
+    async fn stat(&self, location: &LocationUrl, _: &Identity) -> Result<ImageStat, StoreError> {
         let location = location.clone();
         self.run(move |shared| {
             let (datadir, id) = shared.locate(&location)?;
@@ -226,7 +236,7 @@ impl ImageStore for FileStore {
         .await
     }
 
-    async fn delete(&self, location: &LocationUrl) -> Result<(), StoreError> {
+    async fn delete(&self, location: &LocationUrl, _: &Identity) -> Result<(), StoreError> {
         let location = location.clone();
         self.run(move |shared| {
             let (datadir, id) = shared.locate(&location)?;
@@ -249,7 +259,7 @@ impl ImageStore for FileStore {
         live.mountpoints.of(&datadir.path.join(id.as_str()))
     }
 
-    async fn discard(&self, id: &ImageId) -> Result<(), StoreError> {
+    async fn discard(&self, id: &ImageId, _: &Identity) -> Result<(), StoreError> {
         let id = id.clone();
         self.run(move |shared| {
             let mut result = Ok(());
@@ -257,6 +267,26 @@ impl ImageStore for FileStore {
                 result = result.and(datadir.discard(&id));
             }
             result
+        })
+        .await
+    }
+
+    async fn share(&self, _: &LocationUrl, _: &Readers, _: &Identity) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn list(&self) -> HeldStream<'_> {
+        listing::list(Arc::clone(&self.shared))
+    }
+
+    /// A file of an upload is locked for as long as somebody writes it, whenever that was last.
+    async fn sweep(&self, _: Duration) -> Result<u64, StoreError> {
+        self.run(|shared| {
+            let mut removed = 0;
+            for datadir in &shared.datadirs {
+                removed += datadir.sweep()?;
+            }
+            Ok(removed)
         })
         .await
     }

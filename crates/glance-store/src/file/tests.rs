@@ -12,7 +12,7 @@ use futures_util::{StreamExt, stream};
 use tempfile::TempDir;
 
 use super::*;
-use crate::conformance::{self, bytes, collect, data, eventually};
+use crate::conformance::{self, add, bytes, collect, data, eventually, nobody};
 use crate::data::Batch;
 
 fn options(dirs: &[(&Path, u32)]) -> FileStoreOptions {
@@ -97,7 +97,7 @@ async fn errors_name_no_path() {
 async fn lays_files_out_as_glance_does() {
     let (store, dir) = store();
     let id = ImageId::generate();
-    let location = store.add(&id, data(b"data", None)).await.unwrap();
+    let location = add(&store, &id, data(b"data", None)).await.unwrap();
     assert_eq!(location, in_file(dir.path(), id.as_str()));
     let path = dir.path().join(id.as_str());
     assert_eq!(fs::read(&path).unwrap(), b"data");
@@ -115,7 +115,10 @@ async fn reads_what_glance_wrote() {
         format!("filesystem://{path}/{id}"),
         format!("file://{path}//{id}"),
     ] {
-        let got = store.get(&LocationUrl::new(text), None).await.unwrap();
+        let got = store
+            .get(&LocationUrl::new(text), None, &nobody())
+            .await
+            .unwrap();
         assert_eq!(collect(got).await.unwrap(), b"Glance's");
     }
 }
@@ -151,9 +154,18 @@ async fn reaches_nothing_but_images_in_its_directories() {
     ] {
         let text = location.expose();
         let bad = |error| matches!(error, StoreError::BadLocation);
-        assert!(store.get(&location, None).await.is_err_and(bad), "{text}");
-        assert!(store.stat(&location).await.is_err_and(bad), "{text}");
-        assert!(store.delete(&location).await.is_err_and(bad), "{text}");
+        assert!(
+            store.get(&location, None, &nobody()).await.is_err_and(bad),
+            "{text}"
+        );
+        assert!(
+            store.stat(&location, &nobody()).await.is_err_and(bad),
+            "{text}"
+        );
+        assert!(
+            store.delete(&location, &nobody()).await.is_err_and(bad),
+            "{text}"
+        );
     }
     assert_eq!(files(outer.path()), before);
 }
@@ -161,35 +173,34 @@ async fn reaches_nothing_but_images_in_its_directories() {
 #[tokio::test]
 async fn a_missing_directory_is_not_a_missing_image() {
     let (store, dir) = store();
-    let location = store
-        .add(&ImageId::generate(), data(b"data", None))
+    let location = add(&store, &ImageId::generate(), data(b"data", None))
         .await
         .unwrap();
     let elsewhere = dir.path().with_extension("gone");
     fs::rename(dir.path(), &elsewhere).unwrap();
     for result in [
-        store.delete(&location).await,
-        store.stat(&location).await.map(drop),
+        store.delete(&location, &nobody()).await,
+        store.stat(&location, &nobody()).await.map(drop),
     ] {
         assert!(
             matches!(result, Err(StoreError::Unavailable(_))),
             "{result:?}"
         );
     }
-    let added = store.add(&ImageId::generate(), data(b"data", None)).await;
+    let added = add(&store, &ImageId::generate(), data(b"data", None)).await;
     assert!(
         matches!(added, Err(StoreError::Unavailable(_))),
         "{added:?}"
     );
     fs::rename(&elsewhere, dir.path()).unwrap();
-    assert!(store.stat(&location).await.is_ok());
+    assert!(store.stat(&location, &nobody()).await.is_ok());
 }
 
 #[tokio::test]
 async fn a_file_that_lost_its_end_is_an_error() {
     let (store, dir) = store();
     let id = ImageId::generate();
-    let location = store.add(&id, data(&bytes(1_000), None)).await.unwrap();
+    let location = add(&store, &id, data(&bytes(1_000), None)).await.unwrap();
     let file = fs::File::options()
         .write(true)
         .open(dir.path().join(id.as_str()))
@@ -199,9 +210,12 @@ async fn a_file_that_lost_its_end_is_an_error() {
         offset: 400,
         length: 600,
     };
-    let got = store.get(&location, Some(range)).await;
+    let got = store.get(&location, Some(range), &nobody()).await;
     assert!(matches!(got, Err(StoreError::Unavailable(_))), "{got:?}");
-    assert_eq!(store.stat(&location).await.unwrap().size, Some(500));
+    assert_eq!(
+        store.stat(&location, &nobody()).await.unwrap().size,
+        Some(500)
+    );
 }
 
 #[tokio::test]
@@ -209,14 +223,12 @@ async fn fills_the_highest_priority_that_has_room() {
     let dirs: Vec<_> = (0..3).map(|_| tempfile::tempdir().unwrap()).collect();
     let [low, high, middle] = [dirs[0].path(), dirs[1].path(), dirs[2].path()];
     let store = FileStore::open(&options(&[(low, 1), (high, 100), (middle, 10)])).unwrap();
-    let first = store
-        .add(&ImageId::generate(), data(b"data", None))
+    let first = add(&store, &ImageId::generate(), data(b"data", None))
         .await
         .unwrap();
     assert!(first.expose().contains(high.to_str().unwrap()));
     fs::remove_dir_all(high).unwrap();
-    let second = store
-        .add(&ImageId::generate(), data(b"data", None))
+    let second = add(&store, &ImageId::generate(), data(b"data", None))
         .await
         .unwrap();
     assert!(second.expose().contains(middle.to_str().unwrap()));
@@ -229,7 +241,7 @@ async fn refuses_a_duplicate_in_another_directory() {
     let store = FileStore::open(&options(&[(low.path(), 1), (high.path(), 2)])).unwrap();
     let id = ImageId::generate();
     fs::write(low.path().join(id.as_str()), b"there already").unwrap();
-    let added = store.add(&id, data(b"data", None)).await;
+    let added = add(&store, &id, data(b"data", None)).await;
     assert!(matches!(added, Err(StoreError::Duplicate)), "{added:?}");
     assert!(files(high.path()).is_empty());
 
@@ -240,7 +252,7 @@ async fn refuses_a_duplicate_in_another_directory() {
         fs::write(&path, b"there now").unwrap();
         Ok(vec![Bytes::from_static(b"data")])
     });
-    let added = store.add(&id, ImageData::from_stream(None, source)).await;
+    let added = add(&store, &id, ImageData::from_stream(None, source)).await;
     assert!(matches!(added, Err(StoreError::Duplicate)), "{added:?}");
     eventually(async || files(high.path()).is_empty()).await;
 }
@@ -257,7 +269,7 @@ async fn an_upload_that_cannot_be_named_leaves_nothing_and_teaches_the_next() {
         fs::write(path.join(name.as_str()), b"winner").unwrap();
         Ok(vec![Bytes::from_static(b"loser")])
     });
-    let added = store.add(&id, ImageData::from_stream(None, source)).await;
+    let added = add(&store, &id, ImageData::from_stream(None, source)).await;
     assert!(matches!(added, Err(StoreError::Duplicate)), "{added:?}");
     assert_eq!(incoming(), 1);
     assert_eq!(fs::read(dir.path().join(id.as_str())).unwrap(), b"winner");
@@ -277,9 +289,12 @@ async fn removes_at_start_what_nobody_writes_any_more() {
     FileStore::open(&options(&[(dir.path(), 0)])).unwrap();
     assert_eq!(files(dir.path()).len(), 2, "only the abandoned one must go");
     fs::write(&abandoned, b"left").unwrap();
-    store.discard(&ImageId::generate()).await.unwrap();
+    store
+        .discard(&ImageId::generate(), &nobody())
+        .await
+        .unwrap();
     assert!(abandoned.exists(), "another image's must stay");
-    store.discard(&id).await.unwrap();
+    store.discard(&id, &nobody()).await.unwrap();
     assert!(!abandoned.exists());
     drop(writing);
     assert!(files(dir.path()).is_empty());
@@ -301,7 +316,7 @@ async fn gives_files_the_mode_that_is_asked_for() {
         "others must come at the files"
     );
     let id = ImageId::generate();
-    store.add(&id, data(b"data", None)).await.unwrap();
+    add(&store, &id, data(b"data", None)).await.unwrap();
     assert_eq!(mode(&datadir.join(id.as_str())), 0o644);
 
     store
@@ -311,7 +326,7 @@ async fn gives_files_the_mode_that_is_asked_for() {
         })
         .unwrap();
     let id = ImageId::generate();
-    store.add(&id, data(b"data", None)).await.unwrap();
+    add(&store, &id, data(b"data", None)).await.unwrap();
     assert_eq!(mode(&datadir.join(id.as_str())), 0o600);
 }
 
@@ -329,8 +344,7 @@ async fn tells_the_metadata_of_a_location() {
         ..options(&[(dir.path(), 0)])
     };
     let store = FileStore::open(&options).unwrap();
-    let location = store
-        .add(&ImageId::generate(), data(b"data", None))
+    let location = add(&store, &ImageId::generate(), data(b"data", None))
         .await
         .unwrap();
     assert_eq!(store.metadata(&location)["id"], "one");
@@ -368,12 +382,11 @@ fn a_slow_client_holds_no_thread() {
         let first = stream::iter([Ok(vec![Bytes::from_static(b"one batch, and then nothing")])]);
         let stalled = ImageData::from_stream(None, first.chain(stream::pending()));
         let id = ImageId::generate();
-        let slow = store.add(&id, stalled);
+        let slow = add(&store, &id, stalled);
         let quick = async {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
             for _ in 0..3 {
-                store
-                    .add(&ImageId::generate(), data(&bytes(700_000), None))
+                add(&store, &ImageId::generate(), data(&bytes(700_000), None))
                     .await
                     .unwrap();
             }
@@ -429,7 +442,7 @@ async fn says_when_the_disk_is_full_and_leaves_nothing() {
         assert!(store.shared.datadirs[0].is_nameless() == nameless);
         let too_much = bytes(3 * 1024 * 1024);
         for size in [Some(too_much.len() as u64), None] {
-            let added = store.add(&ImageId::generate(), data(&too_much, size)).await;
+            let added = add(&store, &ImageId::generate(), data(&too_much, size)).await;
             assert!(
                 matches!(added, Err(StoreError::Full)),
                 "{size:?}: {added:?}"
@@ -439,11 +452,10 @@ async fn says_when_the_disk_is_full_and_leaves_nothing() {
         // The space is free again.
         let enough = bytes(3 * 512 * 1024);
         for _ in 0..3 {
-            let location = store
-                .add(&ImageId::generate(), data(&enough, None))
+            let location = add(&store, &ImageId::generate(), data(&enough, None))
                 .await
                 .unwrap();
-            store.delete(&location).await.unwrap();
+            store.delete(&location, &nobody()).await.unwrap();
         }
         store.shared.datadirs[0].give_names(rustix::io::Errno::OPNOTSUPP);
     }
@@ -459,7 +471,7 @@ async fn a_size_too_large_is_refused_before_the_data_travels() {
         panic!("the data was asked for")
     });
     let data = ImageData::from_stream(Some(1 << 40), untouched);
-    let added = store.add(&ImageId::generate(), data).await;
+    let added = add(&store, &ImageId::generate(), data).await;
     assert!(matches!(added, Err(StoreError::Full)), "{added:?}");
 }
 
@@ -471,13 +483,11 @@ async fn goes_to_the_next_directory_when_one_is_full() {
     let roomy = tempfile::tempdir().unwrap();
     let store = FileStore::open(&options(&[(disk.path(), 100), (roomy.path(), 1)])).unwrap();
     let large = bytes(3 * 1024 * 1024);
-    let location = store
-        .add(&ImageId::generate(), data(&large, Some(3 << 20)))
+    let location = add(&store, &ImageId::generate(), data(&large, Some(3 << 20)))
         .await
         .unwrap();
     assert!(location.expose().contains(roomy.path().to_str().unwrap()));
-    let location = store
-        .add(&ImageId::generate(), data(b"small", Some(5)))
+    let location = add(&store, &ImageId::generate(), data(b"small", Some(5)))
         .await
         .unwrap();
     assert!(location.expose().contains(disk.path().to_str().unwrap()));
@@ -489,8 +499,7 @@ async fn a_read_only_disk_is_forbidden() {
         return;
     };
     let store = FileStore::open(&options(&[(disk.path(), 0)])).unwrap();
-    let location = store
-        .add(&ImageId::generate(), data(b"data", None))
+    let location = add(&store, &ImageId::generate(), data(b"data", None))
         .await
         .unwrap();
     let remounted = Command::new("mount")
@@ -499,12 +508,12 @@ async fn a_read_only_disk_is_forbidden() {
         .status()
         .unwrap();
     assert!(remounted.success());
-    let added = store.add(&ImageId::generate(), data(b"data", None)).await;
+    let added = add(&store, &ImageId::generate(), data(b"data", None)).await;
     assert!(matches!(added, Err(StoreError::Forbidden)), "{added:?}");
-    let deleted = store.delete(&location).await;
+    let deleted = store.delete(&location, &nobody()).await;
     assert!(matches!(deleted, Err(StoreError::Forbidden)), "{deleted:?}");
     assert_eq!(
-        collect(store.get(&location, None).await.unwrap())
+        collect(store.get(&location, None, &nobody()).await.unwrap())
             .await
             .unwrap(),
         b"data"
@@ -537,9 +546,12 @@ async fn victim() {
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
         Some((Ok(vec![Bytes::from(vec![1; 256 * 1024])]), count + 1))
     });
-    let _ = store
-        .add(&ImageId::generate(), ImageData::from_stream(None, endless))
-        .await;
+    let _ = add(
+        &store,
+        &ImageId::generate(),
+        ImageData::from_stream(None, endless),
+    )
+    .await;
 }
 
 #[test]

@@ -16,9 +16,9 @@ use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use super::error::SourceError;
-use super::tls;
 use crate::error::StartError;
 use crate::guard::{ExternalUrl, Guard, GuardedConnector, Refusal};
+use crate::net::tls::Trust;
 
 /// Redirects that are followed for one request.
 const REDIRECTS: usize = 5;
@@ -47,8 +47,13 @@ impl HttpClient {
     /// A client; no connection is made yet. Blocks to read certificates.
     pub(super) fn new(config: &ExternalConfig, guard: Arc<Guard>) -> Result<Self, StartError> {
         let timeout = config.timeout();
+        let trust = Trust {
+            ca_file: config.https_ca_certificates_file.as_deref(),
+            insecure: config.https_insecure.0,
+            option: "https_ca_certificates_file",
+        };
         let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(tls::config(config)?)
+            .with_tls_config(trust.config()?)
             .https_or_http()
             .enable_http1()
             .wrap_connector(GuardedConnector::new(guard.clone(), timeout));

@@ -15,10 +15,10 @@ use super::answer::Answer;
 use super::client::HttpClient;
 use super::error::SourceError;
 use super::pace::Pace;
-use super::retry::pause;
 use crate::data::{Batch, BatchStream};
 use crate::error::StoreError;
 use crate::guard::ExternalUrl;
+use crate::net::pause::pause;
 use crate::store::ByteRange;
 
 /// One hop to another thread for at most about so many bytes.

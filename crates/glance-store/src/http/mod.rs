@@ -10,21 +10,22 @@ mod download;
 mod error;
 mod pace;
 mod probe;
-mod retry;
-mod tls;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
+use futures_util::stream;
 use glance_config::ExternalConfig;
 use glance_core::id::ImageId;
+use glance_core::identity::Identity;
 use glance_core::location::LocationUrl;
 use serde_json::{Map, Value};
 
 use crate::data::ImageData;
 use crate::error::{StartError, StoreError};
 use crate::guard::{ExternalUrl, Guard, Refusal};
-use crate::store::{ByteRange, Capabilities, ImageStat, ImageStore};
+use crate::store::{Added, ByteRange, Capabilities, HeldStream, ImageStat, ImageStore, Readers};
 
 use client::HttpClient;
 use download::Download;
@@ -81,10 +82,12 @@ impl ImageStore for HttpStore {
             add: false,
             delete: false,
             range: true,
+            list: false,
+            share: false,
         }
     }
 
-    async fn add(&self, _: &ImageId, _: ImageData) -> Result<LocationUrl, StoreError> {
+    async fn add(&self, _: &ImageId, _: ImageData, _: &Identity) -> Result<Added, StoreError> {
         Err(StoreError::Unsupported)
     }
 
@@ -93,6 +96,7 @@ impl ImageStore for HttpStore {
         &self,
         location: &LocationUrl,
         range: Option<ByteRange>,
+        _: &Identity,
     ) -> Result<ImageData, StoreError> {
         let url = self.locate(location)?;
         let download = Download::open(&self.client, &url, range, self.minimum_rate).await?;
@@ -102,7 +106,7 @@ impl ImageStore for HttpStore {
         ))
     }
 
-    async fn stat(&self, location: &LocationUrl) -> Result<ImageStat, StoreError> {
+    async fn stat(&self, location: &LocationUrl, _: &Identity) -> Result<ImageStat, StoreError> {
         let size = probe::size(&self.client, &self.locate(location)?).await?;
         Ok(ImageStat {
             size,
@@ -110,7 +114,7 @@ impl ImageStore for HttpStore {
         })
     }
 
-    async fn delete(&self, _: &LocationUrl) -> Result<(), StoreError> {
+    async fn delete(&self, _: &LocationUrl, _: &Identity) -> Result<(), StoreError> {
         Err(StoreError::Unsupported)
     }
 
@@ -118,8 +122,20 @@ impl ImageStore for HttpStore {
         Map::new()
     }
 
-    async fn discard(&self, _: &ImageId) -> Result<(), StoreError> {
+    async fn discard(&self, _: &ImageId, _: &Identity) -> Result<(), StoreError> {
         Ok(())
+    }
+
+    async fn share(&self, _: &LocationUrl, _: &Readers, _: &Identity) -> Result<(), StoreError> {
+        Ok(())
+    }
+
+    fn list(&self) -> HeldStream<'_> {
+        Box::pin(stream::iter([Err(StoreError::Unsupported)]))
+    }
+
+    async fn sweep(&self, _: Duration) -> Result<u64, StoreError> {
+        Ok(0)
     }
 }
 

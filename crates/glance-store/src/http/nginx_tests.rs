@@ -9,7 +9,7 @@ use glance_core::location::LocationUrl;
 use tempfile::TempDir;
 
 use super::*;
-use crate::conformance::{bytes, collect, read_only};
+use crate::conformance::{bytes, collect, nobody, read_only};
 
 /// A running nginx with `bytes(3_000_001)` as `/image` and nothing as `/empty`.
 struct Nginx {
@@ -88,8 +88,8 @@ async fn keeps_the_promises_however_the_server_serves() {
         read_only::all(&store, &location, &whole, &absent).await;
     }
     let empty = nginx.url("/empty");
-    assert_eq!(store.stat(&empty).await.unwrap().size, Some(0));
-    let got = store.get(&empty, None).await.unwrap();
+    assert_eq!(store.stat(&empty, &nobody()).await.unwrap().size, Some(0));
+    let got = store.get(&empty, None, &nobody()).await.unwrap();
     assert!(collect(got).await.unwrap().is_empty());
 }
 
@@ -97,17 +97,17 @@ async fn keeps_the_promises_however_the_server_serves() {
 async fn says_what_the_server_answers() {
     let nginx = Nginx::start();
     let store = store(&config());
-    let denied = store.stat(&nginx.url("/denied/image")).await;
+    let denied = store.stat(&nginx.url("/denied/image"), &nobody()).await;
     assert!(
         matches!(denied, Err(StoreError::Answered(401))),
         "{denied:?}"
     );
-    let broken = store.stat(&nginx.url("/broken/image")).await;
+    let broken = store.stat(&nginx.url("/broken/image"), &nobody()).await;
     assert!(
         matches!(broken, Err(StoreError::Answered(500))),
         "{broken:?}"
     );
-    let loops = store.stat(&nginx.url("/loop/image")).await;
+    let loops = store.stat(&nginx.url("/loop/image"), &nobody()).await;
     assert!(
         matches!(loops, Err(StoreError::Unavailable(_))),
         "{loops:?}"
@@ -121,7 +121,11 @@ async fn a_file_that_changes_is_never_mixed() {
     let store = store(&config());
     let image = nginx.directory.path().join("www/image");
     let location = nginx.url("/slow/image");
-    let mut stream = store.get(&location, None).await.unwrap().into_stream();
+    let mut stream = store
+        .get(&location, None, &nobody())
+        .await
+        .unwrap()
+        .into_stream();
     let mut got = stream.next().await.unwrap().unwrap().concat();
     // Another file under the same name, and the connection breaks.
     std::fs::remove_file(&image).unwrap();
@@ -148,7 +152,7 @@ async fn a_file_that_changes_is_never_mixed() {
 async fn certificates_are_checked() {
     let nginx = Nginx::start();
     let (location, absent) = (nginx.tls_url("/image"), nginx.tls_url("/absent"));
-    let unknown = store(&config()).stat(&location).await;
+    let unknown = store(&config()).stat(&location, &nobody()).await;
     assert!(
         matches!(unknown, Err(StoreError::Unavailable(_))),
         "{unknown:?}"

@@ -6,8 +6,8 @@ use hyper::{Method, StatusCode};
 use super::answer::{content_length, content_range, refuse_encoded};
 use super::client::HttpClient;
 use super::error::SourceError;
-use super::retry::pause;
 use crate::guard::ExternalUrl;
+use crate::net::pause::pause;
 
 /// How often a source is asked that answers but has trouble.
 const ATTEMPTS: u32 = 3;

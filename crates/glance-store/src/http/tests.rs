@@ -10,7 +10,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
-use crate::conformance::{bytes, collect};
+use crate::conformance::{add, bytes, collect, nobody};
 
 fn config() -> ExternalConfig {
     ExternalConfig {
@@ -118,7 +118,7 @@ impl Server {
 }
 
 async fn fetch(store: &HttpStore, url: &LocationUrl) -> Result<Vec<u8>, StoreError> {
-    collect(store.get(url, None).await?).await
+    collect(store.get(url, None, &nobody()).await?).await
 }
 
 fn why(error: &StoreError) -> String {
@@ -152,7 +152,11 @@ async fn sizes_come_from_head_or_else_from_a_first_byte() {
         reply("200 OK\r\nContent-Length: 77", b"")
     });
     assert_eq!(
-        store().stat(&head.await.url("/")).await.unwrap().size,
+        store()
+            .stat(&head.await.url("/"), &nobody())
+            .await
+            .unwrap()
+            .size,
         Some(77)
     );
 
@@ -167,7 +171,11 @@ async fn sizes_come_from_head_or_else_from_a_first_byte() {
             }
             part(&[1; 4321], head, "\"v1\"")
         });
-        let size = store().stat(&get.await.url("/")).await.unwrap().size;
+        let size = store()
+            .stat(&get.await.url("/"), &nobody())
+            .await
+            .unwrap()
+            .size;
         assert_eq!(size, Some(4321), "{refusal}");
     }
 
@@ -176,13 +184,21 @@ async fn sizes_come_from_head_or_else_from_a_first_byte() {
         false => ok(&[1; 99]),
     });
     assert_eq!(
-        store().stat(&unranged.await.url("/")).await.unwrap().size,
+        store()
+            .stat(&unranged.await.url("/"), &nobody())
+            .await
+            .unwrap()
+            .size,
         Some(99)
     );
 
     let unsized_ = serve(|_, _| reply("200 OK", b""));
     assert_eq!(
-        store().stat(&unsized_.await.url("/")).await.unwrap().size,
+        store()
+            .stat(&unsized_.await.url("/"), &nobody())
+            .await
+            .unwrap()
+            .size,
         None
     );
 
@@ -191,7 +207,11 @@ async fn sizes_come_from_head_or_else_from_a_first_byte() {
         false => reply("416 No\r\nContent-Range: bytes */0", b""),
     });
     assert_eq!(
-        store().stat(&empty.await.url("/")).await.unwrap().size,
+        store()
+            .stat(&empty.await.url("/"), &nobody())
+            .await
+            .unwrap()
+            .size,
         Some(0)
     );
 }
@@ -206,9 +226,12 @@ async fn says_what_the_source_answers() {
         ("418 Teapot", "Answered(418)"),
     ] {
         let server = serve(move |_, _| reply(status, b"")).await;
-        let error = store().stat(&server.url("/")).await.unwrap_err();
+        let error = store().stat(&server.url("/"), &nobody()).await.unwrap_err();
         assert_eq!(why(&error), expected);
-        let error = store().get(&server.url("/"), None).await.unwrap_err();
+        let error = store()
+            .get(&server.url("/"), None, &nobody())
+            .await
+            .unwrap_err();
         assert_eq!(why(&error), expected);
     }
 }
@@ -361,12 +384,18 @@ async fn gives_up_a_source_that_breaks_again_and_again() {
 async fn unknown_sizes_end_with_the_last_chunk() {
     let chunked = "200 OK\r\nETag: \"v1\"\r\nTransfer-Encoding: chunked";
     let server = serve(move |_, _| reply(chunked, b"4\r\ndata\r\n0\r\n\r\n")).await;
-    let data = store().get(&server.url("/"), None).await.unwrap();
+    let data = store()
+        .get(&server.url("/"), None, &nobody())
+        .await
+        .unwrap();
     assert_eq!(data.size, None);
     assert_eq!(collect(data).await.unwrap(), b"data");
 
     let server = serve(move |_, _| reply(chunked, b"4\r\ndata\r\n")).await;
-    let data = store().get(&server.url("/"), None).await.unwrap();
+    let data = store()
+        .get(&server.url("/"), None, &nobody())
+        .await
+        .unwrap();
     assert!(collect(data).await.is_err());
 }
 
@@ -377,7 +406,10 @@ async fn reads_parts_from_sources_that_give_none() {
     let server = serve(move |_, _| ok(&data)).await;
     for (offset, length) in [(0, 1), (899_999, 1), (300_001, 400_000), (0, 900_000)] {
         let range = ByteRange { offset, length };
-        let data = store().get(&server.url("/"), Some(range)).await.unwrap();
+        let data = store()
+            .get(&server.url("/"), Some(range), &nobody())
+            .await
+            .unwrap();
         assert_eq!(data.size, Some(length));
         let at = offset as usize;
         assert!(collect(data).await.unwrap() == whole[at..at + length as usize]);
@@ -386,7 +418,12 @@ async fn reads_parts_from_sources_that_give_none() {
         offset: 899_999,
         length: 2,
     };
-    assert!(store().get(&server.url("/"), Some(beyond)).await.is_err());
+    assert!(
+        store()
+            .get(&server.url("/"), Some(beyond), &nobody())
+            .await
+            .is_err()
+    );
 }
 
 #[tokio::test]
@@ -403,7 +440,7 @@ async fn refuses_other_parts_than_asked_for() {
             offset: 5,
             length: 5,
         };
-        let got = store().get(&server.url("/"), Some(range)).await;
+        let got = store().get(&server.url("/"), Some(range), &nobody()).await;
         assert!(got.is_err(), "{head}");
     }
 }
@@ -436,8 +473,11 @@ async fn checks_each_redirect() {
     ] {
         let server = serve(move |_, _| reply(&format!("302 F\r\nLocation: {to}"), b"")).await;
         for error in [
-            store().stat(&server.url("/")).await.unwrap_err(),
-            store().get(&server.url("/"), None).await.unwrap_err(),
+            store().stat(&server.url("/"), &nobody()).await.unwrap_err(),
+            store()
+                .get(&server.url("/"), None, &nobody())
+                .await
+                .unwrap_err(),
         ] {
             assert!(matches!(error, StoreError::BadLocation), "{to}: {error:?}");
         }
@@ -455,10 +495,10 @@ async fn a_name_that_leads_to_loopback_is_not_connected_to() {
     let port = server.address.port();
     for host in ["localhost", "127.0.0.1"] {
         let url = LocationUrl::new(format!("http://{host}:{port}/"));
-        let error = store.get(&url, None).await.unwrap_err();
+        let error = store.get(&url, None, &nobody()).await.unwrap_err();
         assert!(matches!(error, StoreError::BadLocation), "{error:?}");
         assert!(matches!(
-            store.stat(&url).await,
+            store.stat(&url, &nobody()).await,
             Err(StoreError::BadLocation)
         ));
     }
@@ -473,7 +513,7 @@ async fn does_not_wait_for_a_silent_source() {
     })
     .await;
     let begun = Instant::now();
-    let error = store().stat(&server.url("/")).await.unwrap_err();
+    let error = store().stat(&server.url("/"), &nobody()).await.unwrap_err();
     assert_eq!(why(&error), "the source is silent for too long");
     assert!(begun.elapsed() < Duration::from_secs(3));
 }
@@ -483,7 +523,7 @@ async fn a_source_that_is_away_is_unavailable_at_once() {
     let url = LocationUrl::new("http://127.0.0.1:1/");
     let begun = Instant::now();
     assert!(matches!(
-        store().stat(&url).await,
+        store().stat(&url, &nobody()).await,
         Err(StoreError::Unavailable(_))
     ));
     assert!(begun.elapsed() < Duration::from_millis(500));
@@ -494,11 +534,14 @@ async fn takes_no_data_and_deletes_none() {
     let store = store();
     let url = LocationUrl::new("http://127.0.0.1/x");
     let data = crate::conformance::data(b"x", Some(1));
-    let added = store.add(&ImageId::generate(), data).await;
+    let added = add(&store, &ImageId::generate(), data).await;
     assert!(matches!(added, Err(StoreError::Unsupported)));
     assert!(matches!(
-        store.delete(&url).await,
+        store.delete(&url, &nobody()).await,
         Err(StoreError::Unsupported)
     ));
-    store.discard(&ImageId::generate()).await.unwrap();
+    store
+        .discard(&ImageId::generate(), &nobody())
+        .await
+        .unwrap();
 }

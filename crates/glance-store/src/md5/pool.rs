@@ -1,14 +1,17 @@
 //! The threads that hash, and which streams each of them takes.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
 
+use bytes::Bytes;
+
 use super::engine::Engine;
 use super::lanes::{Lane, stride};
 use super::slot::Slot;
-use super::{Md5, Md5Stream};
+use super::{Md5, Md5Digest, Md5Stream};
 
 /// How long a worker without work keeps its thread.
 const LINGER: Duration = Duration::from_secs(10);
@@ -54,6 +57,14 @@ impl Md5Pool {
     pub fn new() -> Self {
         let cores = thread::available_parallelism().map_or(1, usize::from);
         Self::with(Engine::detect(), cores)
+    }
+
+    /// The digest of these bytes.
+    pub(crate) async fn digest(&self, batch: Vec<Bytes>) -> Md5Digest {
+        let mut stream = self.stream();
+        stream.feed(batch);
+        poll_fn(|context| stream.poll_settled(context)).await;
+        stream.finish()
     }
 
     pub(super) fn with(engine: Engine, most_workers: usize) -> Self {

@@ -88,7 +88,7 @@ async fn find_active(call: &Call, id: &str) -> Result<Image, Failure> {
 }
 
 async fn open(call: &Call, image: &Image, range: Option<ByteRange>) -> Result<ImageData, Failure> {
-    let opened = call.service().open(image, range).await;
+    let opened = call.service().open(call.identity(), image, range).await;
     opened.map_err(|error| Failure::of(error, During::Find))
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The pause before attempt number `attempt` after the first, counted from 1: it doubles from 200
 /// milliseconds to five seconds, each between half and all of that, so that many who failed
 /// together do not come back together.
-pub(super) async fn pause(attempt: u32) {
+pub(crate) async fn pause(attempt: u32) {
     let full = (100_u64 << attempt.clamp(1, 6)).min(5_000);
     let mut random = [0; 2];
     // Without chance the pause is merely the longest.

@@ -1,0 +1,279 @@
+//! Cuts a stream of image data into parts, and sends several of them at the same time.
+//!
+//! For stores that keep large data in parts. A part is in memory until it is sent, so that it can be
+//! sent again; how many there are at a time is bounded for each upload and for all of them together.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use futures_util::stream::FuturesUnordered;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::data::{Batch, BatchStream};
+use crate::error::StoreError;
+
+/// One part.
+#[derive(Clone, Debug)]
+pub(crate) struct Part {
+    /// Counted from 1.
+    pub(crate) number: u32,
+    /// Its bytes, in order, shared with whoever sends them.
+    pub(crate) pieces: Batch,
+    /// How many they are.
+    pub(crate) length: u64,
+    /// Nothing follows.
+    pub(crate) last: bool,
+}
+
+/// Data that is taken part by part.
+pub(crate) struct Parts {
+    source: BatchStream,
+    waiting: VecDeque<Bytes>,
+    /// Bytes that wait.
+    held: u64,
+    ended: bool,
+    taken: u32,
+}
+
+impl Parts {
+    /// The parts of `source`.
+    pub(crate) fn new(source: BatchStream) -> Self {
+        Self {
+            source,
+            waiting: VecDeque::new(),
+            held: 0,
+            ended: false,
+            taken: 0,
+        }
+    }
+
+    /// The next part, `length` bytes unless it is the last one. Of no data there is one empty part.
+    /// None when the last one is taken.
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn next(&mut self, length: u64) -> Result<Option<Part>, StoreError> {
+        // A full part waits for one byte more, to know whether it is the last one.
+        while self.held <= length && !self.ended {
+            match self.source.next().await {
+                Some(batch) => {
+                    let pieces = batch?.into_iter().filter(|piece| !piece.is_empty());
+                    for piece in pieces {
+                        self.held += piece.len() as u64;
+                        self.waiting.push_back(piece);
+                    }
+                }
+                None => self.ended = true,
+            }
+        }
+        if self.held == 0 && self.taken > 0 {
+            return Ok(None);
+        }
+        let length = length.min(self.held);
+        self.held -= length;
+        self.taken += 1;
+        Ok(Some(Part {
+            number: self.taken,
+            pieces: self.cut(length),
+            length,
+            last: self.ended && self.held == 0,
+        }))
+    }
+
+    /// The first `length` of the bytes that wait.
+    fn cut(&mut self, length: u64) -> Batch {
+        let mut pieces = Batch::new();
+        let mut missing = usize::try_from(length).unwrap_or(usize::MAX);
+        while missing > 0
+            && let Some(mut piece) = self.waiting.pop_front()
+        {
+            if piece.len() > missing {
+                let rest = piece.split_off(missing);
+                self.waiting.push_front(rest);
+            }
+            missing -= piece.len();
+            pieces.push(piece);
+        }
+        pieces
+    }
+}
+
+/// How many parts may be on their way.
+#[derive(Clone, Debug)]
+pub(crate) struct Parallel {
+    /// Of one upload.
+    each: usize,
+    /// Of all uploads, besides one for each.
+    all: Arc<Semaphore>,
+}
+
+impl Parallel {
+    /// At most `each` of one upload, and `all` of all of them besides one for each.
+    pub(crate) fn new(each: usize, all: usize) -> Self {
+        Self {
+            each: each.max(1),
+            all: Arc::new(Semaphore::new(all)),
+        }
+    }
+
+    /// Sends `first` and all parts that follow it, each `length(number)` bytes, and gives what came
+    /// of them in their order. The first error ends it: what is on its way is dropped.
+    pub(crate) async fn send<T, F>(
+        &self,
+        first: Part,
+        parts: &mut Parts,
+        length: impl Fn(u32) -> u64,
+        send: impl Fn(Part) -> F,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let numbered = |part: Part, permit: Option<OwnedSemaphorePermit>| {
+            let number = part.number;
+            let sending = send(part);
+            async move {
+                let outcome = sending.await;
+                drop(permit);
+                (number, outcome)
+            }
+        };
+        let mut results: Vec<(u32, T)> = Vec::new();
+        let mut more = !first.last;
+        let mut next = first.number + 1;
+        let mut running = FuturesUnordered::new();
+        running.push(numbered(first, None));
+        while more || !running.is_empty() {
+            let permit = match running.len() {
+                0 => None,
+                _ => self.all.clone().try_acquire_owned().ok(),
+            };
+            let room = running.is_empty() || (running.len() < self.each && permit.is_some());
+            tokio::select! {
+                Some((number, outcome)) = running.next(), if !running.is_empty() => {
+                    results.push((number, outcome?));
+                }
+                part = parts.next(length(next)), if more && room => {
+                    match part? {
+                        Some(part) => {
+                            more = !part.last;
+                            next += 1;
+                            running.push(numbered(part, permit));
+                        }
+                        None => more = false,
+                    }
+                }
+            }
+        }
+        results.sort_unstable_by_key(|(number, _)| *number);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use futures_util::stream;
+
+    use super::*;
+    use crate::error::DataError;
+
+    fn source(sizes: &[usize]) -> BatchStream {
+        let batches: Vec<_> = sizes
+            .iter()
+            .map(|size| Ok(vec![Bytes::from(vec![7; *size]), Bytes::new()]))
+            .collect();
+        Box::pin(stream::iter(batches))
+    }
+
+    async fn lengths(sizes: &[usize], length: u64) -> Vec<(u64, bool)> {
+        let mut parts = Parts::new(source(sizes));
+        let mut got = Vec::new();
+        while let Some(part) = parts.next(length).await.unwrap() {
+            assert_eq!(part.pieces.concat().len() as u64, part.length);
+            assert_eq!(part.number as usize, got.len() + 1);
+            got.push((part.length, part.last));
+        }
+        got
+    }
+
+    #[tokio::test]
+    async fn cuts_where_it_must_and_knows_the_last() {
+        assert_eq!(lengths(&[], 10).await, [(0, true)]);
+        assert_eq!(lengths(&[10], 10).await, [(10, true)]);
+        assert_eq!(lengths(&[3, 0, 7, 1], 10).await, [(10, false), (1, true)]);
+        assert_eq!(
+            lengths(&[25], 10).await,
+            [(10, false), (10, false), (5, true)]
+        );
+        assert_eq!(lengths(&[10, 10], 10).await, [(10, false), (10, true)]);
+    }
+
+    #[tokio::test]
+    async fn keeps_the_order_and_the_bound() {
+        let running = std::sync::atomic::AtomicUsize::new(0);
+        let most = std::sync::atomic::AtomicUsize::new(0);
+        let mut parts = Parts::new(source(&[95]));
+        let first = parts.next(10).await.unwrap().unwrap();
+        let sent = Parallel::new(3, 100)
+            .send(
+                first,
+                &mut parts,
+                |_| 10,
+                |part| {
+                    let (running, most) = (&running, &most);
+                    async move {
+                        use std::sync::atomic::Ordering::SeqCst;
+                        most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+                        let late = u64::from(part.number % 3) * 5;
+                        tokio::time::sleep(Duration::from_millis(late)).await;
+                        running.fetch_sub(1, SeqCst);
+                        Ok((part.number, part.length))
+                    }
+                },
+            )
+            .await
+            .unwrap();
+        let expected: Vec<_> = (1..=10)
+            .map(|n| (n, if n == 10 { 5 } else { 10 }))
+            .collect();
+        assert_eq!(sent, expected);
+        assert_eq!(most.into_inner(), 3);
+    }
+
+    #[tokio::test]
+    async fn ends_with_the_first_error_of_either_side() {
+        let failing = source(&[30]).chain(stream::iter([Err(DataError::Disconnected.into())]));
+        let mut parts = Parts::new(Box::pin(failing));
+        let first = parts.next(10).await.unwrap().unwrap();
+        let parallel = Parallel::new(2, 1);
+        let sent = parallel.send(
+            first,
+            &mut parts,
+            |_| 10,
+            |part| async move { Ok(part.number) },
+        );
+        assert!(matches!(
+            sent.await,
+            Err(StoreError::Data(DataError::Disconnected))
+        ));
+
+        let mut parts = Parts::new(source(&[30]));
+        let first = parts.next(10).await.unwrap().unwrap();
+        let sent = parallel.send(
+            first,
+            &mut parts,
+            |_| 10,
+            |part| async move {
+                if part.number == 2 {
+                    Err(StoreError::Full)
+                } else {
+                    Ok(())
+                }
+            },
+        );
+        assert!(matches!(sent.await, Err(StoreError::Full)));
+    }
+}
