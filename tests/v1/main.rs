@@ -20,6 +20,7 @@ mod file_store;
 mod filters;
 mod glance_configuration;
 mod glance_database;
+mod inspect;
 mod lifecycle;
 mod logging;
 mod mismatch;

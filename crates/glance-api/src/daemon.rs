@@ -8,7 +8,7 @@ use std::sync::Arc;
 use actix_server::ServerHandle;
 use glance_auth::AuthSetupError;
 use glance_config::{ApiConfig, Args, AuthFlavor, ConfigError, Loaded, chain};
-use glance_core::crypt::MetadataKey;
+use glance_core::crypt::{CryptError, MetadataKey};
 use glance_registry_client::{Forwarding, Options as RegistryOptions, RegistryClient};
 use glance_store::error::StartError;
 use glance_store::stores::Stores;
@@ -42,7 +42,7 @@ enum DaemonError {
     Rules(#[from] RulesError),
     /// The key of the locations cannot be used.
     #[error("metadata_encryption_key cannot be used")]
-    Key(#[from] glance_core::crypt::CryptError),
+    Key(#[from] CryptError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -145,7 +145,8 @@ fn start(args: Args) -> Result<(), DaemonError> {
     })
 }
 
-fn metadata_key(config: &ApiConfig) -> Result<Option<Arc<MetadataKey>>, DaemonError> {
+/// The key that locations are encrypted with, if they are.
+pub(crate) fn metadata_key(config: &ApiConfig) -> Result<Option<Arc<MetadataKey>>, CryptError> {
     let Some(key) = &config.location.metadata_encryption_key else {
         return Ok(None);
     };
@@ -171,7 +172,8 @@ fn listen(config: &ApiConfig) -> Result<TcpListener, DaemonError> {
     Ok(listener)
 }
 
-fn registry_options(config: &ApiConfig) -> RegistryOptions {
+/// How the registry is reached.
+pub(crate) fn registry_options(config: &ApiConfig) -> RegistryOptions {
     RegistryOptions {
         base_url: config.registry.base_url(),
         timeout: config.registry.registry_client_timeout.limit(),

@@ -8,6 +8,7 @@ mod caller;
 pub mod connection;
 pub mod cors;
 pub mod daemon;
+pub mod inspect;
 pub mod rules;
 pub mod service;
 mod v1;

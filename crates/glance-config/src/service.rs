@@ -17,6 +17,9 @@ options! {
         /// Seconds for which glance-api retries to record an upload that is complete while
         /// glance-registry does not answer.
         activate_retry_seconds: Duration = "60", live;
+        /// Seconds after which what an upload left unfinished in a store (parts of a large object)
+        /// is removed, if nothing was added to it meanwhile; 0: never.
+        sweep_after: Duration = "86400", live;
         /// Threads of glance-registry that wait for the database.
         database_threads: NonZeroUsize = "4", restart;
     }

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
+use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use diesel::sqlite::SqliteConnection;
@@ -19,6 +20,9 @@ commands (each also as `db NAME`, as in `glance-manage db sync`):
   db_version    print the revision of Glance's schema
   db_check      exit with 0 if there is nothing to upgrade, with 3 if there is
   db_purge      [--age_in_days 30] [--max_rows 100]: remove rows deleted long ago
+  store-check   [STORE ...]: write, read, range and delete a small object on each store
+  verify        [--checksums]: compare the registry with the stores, both ways
+the last two read glance-api's configuration
 ";
 
 /// What the database must be for `db_check` to be content, as a process' exit status.
@@ -66,6 +70,9 @@ pub fn run(arguments: &[String]) -> u8 {
         }
         _ => {}
     }
+    if let Some(status) = stores(arguments) {
+        return status;
+    }
     match read(arguments).and_then(|request| execute(&request)) {
         Ok(status) => status,
         Err(Failure::Usage(reason)) => {
@@ -75,6 +82,42 @@ pub fn run(arguments: &[String]) -> u8 {
         Err(Failure::Failed(reason)) => {
             complain(&format!("ERROR: {reason}"));
             1
+        }
+    }
+}
+
+/// Lets glance-stores, which lies beside this program, do what needs the stores; its exit status.
+/// None: the command needs none.
+fn stores(arguments: &[String]) -> Option<u8> {
+    let mut words = arguments.iter();
+    let command = loop {
+        match words.next()?.as_str() {
+            "--config-file" | "--config-dir" => drop(words.next()),
+            flag if flag.starts_with('-') => {}
+            word => break word,
+        }
+    };
+    if !matches!(command, "store-check" | "store_check" | "verify") {
+        return None;
+    }
+    let beside = std::env::current_exe().ok();
+    let beside = beside.map(|program| program.with_file_name("glance-stores"));
+    let program = beside.filter(|path| path.is_file());
+    let program = program.unwrap_or_else(|| PathBuf::from("glance-stores"));
+    match Command::new(&program).args(arguments).status() {
+        // Killed by a signal: nothing was found out.
+        Ok(status) => Some(
+            status
+                .code()
+                .and_then(|code| u8::try_from(code).ok())
+                .unwrap_or(3),
+        ),
+        Err(error) => {
+            complain(&format!(
+                "ERROR: {} cannot be run: {error}",
+                program.display()
+            ));
+            Some(3)
         }
     }
 }

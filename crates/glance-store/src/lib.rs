@@ -3,6 +3,7 @@
 //! A store only moves bytes. [`stores::Stores`] chooses it, counts and hashes what passes, and is
 //! what the rest of the service calls.
 
+pub mod check;
 #[cfg(any(test, feature = "conformance"))]
 #[doc(hidden)]
 pub mod conformance;

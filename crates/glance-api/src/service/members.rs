@@ -29,7 +29,8 @@ impl ImageService {
         self.registry
             .replace_members(requester.caller(), id, memberships, quota)
             .await
-            .map_err(|error| ServiceError::from_registry(error, id))
+            .map_err(|error| ServiceError::from_registry(error, id))?;
+        self.share_by_id(requester, id).await
     }
 
     /// Shares an image with one more tenant; without `can_share` a member keeps what it had.
@@ -44,7 +45,8 @@ impl ImageService {
         self.registry
             .add_member(requester.caller(), id, member, can_share, quota)
             .await
-            .map_err(|error| ServiceError::from_registry(error, id))
+            .map_err(|error| ServiceError::from_registry(error, id))?;
+        self.share_by_id(requester, id).await
     }
 
     /// Takes an image away from a tenant.
@@ -57,7 +59,8 @@ impl ImageService {
         self.registry
             .delete_member(requester.caller(), id, member)
             .await
-            .map_err(|error| ServiceError::from_registry(error, id))
+            .map_err(|error| ServiceError::from_registry(error, id))?;
+        self.share_by_id(requester, id).await
     }
 
     /// What a tenant has been given, as far as the caller may know it.

@@ -18,14 +18,16 @@ mod members;
 mod open;
 mod outside;
 mod recovery;
+mod sharing;
 mod update;
 mod upload;
+mod verify;
 
 use std::sync::Arc;
 
 use glance_config::ApiConfig;
 use glance_core::crypt::MetadataKey;
-use glance_core::identity::Identity;
+use glance_core::identity::{Identity, Token};
 use glance_core::image::ImageFields;
 use glance_registry_client::{Caller, RegistryClient};
 use glance_store::data::ImageData;
@@ -35,6 +37,7 @@ use tokio::sync::watch;
 pub use error::ServiceError;
 pub use leases::Leases;
 pub use recovery::Recovery;
+pub use verify::{Finding, Verified};
 
 /// Who asks, and in which request. It outlives the request: an upload goes on to a definite end
 /// when its caller has gone.
@@ -47,6 +50,17 @@ pub struct Requester {
 }
 
 impl Requester {
+    /// The daemon itself, which may do everything. `fake_token`: the registry knows callers by fake
+    /// tokens (flavor `fakeauth`).
+    pub fn service(admin_role: &str, request_id: &str, fake_token: bool) -> Self {
+        let mut identity = Identity::service(admin_role);
+        identity.token = fake_token.then(|| Token::new(format!("glance:service:{admin_role}")));
+        Self {
+            identity,
+            request_id: request_id.to_owned(),
+        }
+    }
+
     pub(crate) fn caller(&self) -> Caller<'_> {
         Caller {
             identity: &self.identity,
@@ -119,6 +133,11 @@ impl ImageService {
             metadata_key,
             config,
         }
+    }
+
+    /// The stores.
+    pub fn stores(&self) -> &Stores {
+        &self.stores
     }
 
     /// The configuration as it is now.

@@ -1,8 +1,8 @@
 //! Brings to a definite state what a crash left unfinished, and scrubs what was deleted with delay.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use glance_core::identity::{Identity, Token};
+use glance_config::chain;
 use glance_core::image::{ImageFields, ImageStatus};
 use glance_core::wire::{RecoveryItem, RecoveryReason, RenewLeases, TakeOver};
 use glance_registry_client::{Limits, RegistryError};
@@ -12,6 +12,8 @@ use super::{ImageService, Requester};
 
 /// How many images one round takes over.
 const ROUND: u32 = 32;
+/// The stores are swept at least so often.
+const LONGEST_SWEEP_PAUSE: Duration = Duration::from_secs(3600);
 /// How long a round has for them, at the least.
 const TAKEOVER_SECONDS: u32 = 60;
 
@@ -22,22 +24,19 @@ pub struct Recovery {
     service: ImageService,
     requester: Requester,
     complaint: Option<String>,
+    swept: Option<Instant>,
 }
 
 impl Recovery {
     /// `fake_token`: the registry knows callers by fake tokens (flavor `fakeauth`).
     pub fn new(service: ImageService, fake_token: bool) -> Self {
         let role = service.config().access.admin_role.clone();
-        let mut identity = Identity::service(&role);
-        identity.token = fake_token.then(|| Token::new(format!("glance:service:{role}")));
-        let requester = Requester {
-            identity,
-            request_id: "req-recovery".to_owned(),
-        };
+        let requester = Requester::service(&role, "req-recovery", fake_token);
         Self {
             service,
             requester,
             complaint: None,
+            swept: None,
         }
     }
 
@@ -49,6 +48,7 @@ impl Recovery {
                 Ok(()) => self.complaint = None,
                 Err(error) => self.complain(&error),
             }
+            self.sweep().await;
             tokio::time::sleep(pause).await;
         }
     }
@@ -128,6 +128,27 @@ impl Recovery {
                 .release_lease(caller, id, self.service.leases.holder())
                 .await,
         )
+    }
+
+    /// From time to time removes what uploads left unfinished that no lease tells of.
+    async fn sweep(&mut self) {
+        let idle = self.service.config().service.sweep_after;
+        let due = self
+            .swept
+            .is_none_or(|swept| swept.elapsed() >= (idle / 2).min(LONGEST_SWEEP_PAUSE));
+        if idle.is_zero() || !due {
+            return;
+        }
+        self.swept = Some(Instant::now());
+        for store in self.service.stores.all() {
+            match store.sweep(idle).await {
+                Ok(0) => {}
+                Ok(swept) => log::info!("store {}: {swept} leftovers are removed", store.name()),
+                Err(error) => {
+                    log::warn!("store {} is not swept: {}", store.name(), chain(&error));
+                }
+            }
+        }
     }
 
     /// Removes what an abandoned upload left in its store. False if something may still be there.

@@ -66,7 +66,12 @@ impl ImageService {
         }
         match source {
             Source::Data(data) => self.upload(requester, image, store, data).await,
-            _ => Ok(image),
+            _ => {
+                if fields.is_public.is_some() {
+                    self.share(&requester, &image).await?;
+                }
+                Ok(image)
+            }
         }
     }
 

@@ -124,6 +124,10 @@ impl ImageService {
             Ok(image) => {
                 failpoint("upload-after-activate");
                 log::info!("image {id} is active with {} bytes", stored.size);
+                // The data is safe and the caller's: that others cannot read it yet is no failure.
+                if let Err(error) = self.share(requester, &image).await {
+                    log::error!("image {id}: its store is not told who may read it: {error}");
+                }
                 Ok(image)
             }
             // Whether the registry made it active is unknown: the lease decides, not we.
