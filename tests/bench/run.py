@@ -94,8 +94,10 @@ class Process:
 class Service:
     """Both daemons in a directory of their own, with everybody as administrator."""
 
-    def __init__(self, directory):
+    def __init__(self, directory, store=''):
+        """`store`: more lines for [glance_store]."""
         self.directory = directory
+        self.store = store
         self.datadir = os.path.join(directory, 'images')
         self.database = os.path.join(directory, 'glance.sqlite')
         self.log = open(os.path.join(directory, 'daemons.log'), 'a')
@@ -123,7 +125,7 @@ registry_host = 127.0.0.1
 registry_port = %d
 [glance_store]
 filesystem_store_datadir = %s
-""" % (api, registry, self.datadir))
+%s""" % (api, registry, self.datadir, self.store))
         self.api = Process([os.path.join(BIN, 'glance-api'), conf], api, self.log)
         self.address = '127.0.0.1:%d' % api
 
