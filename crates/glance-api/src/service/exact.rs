@@ -2,14 +2,15 @@
 
 use std::io;
 
-use futures_util::stream;
+use futures_util::stream::{self, Fuse};
+use futures_util::{StreamExt, TryStreamExt};
 use glance_store::data::{Batch, BatchStream, ImageData};
 use glance_store::error::StoreError;
 
 /// The same data, known to have `size` bytes: with less or more it ends in an error before the last
 /// of them is given, so that nobody takes it for the whole.
 pub(super) fn exactly(size: u64, data: ImageData) -> ImageData {
-    let state = Some((data.into_stream(), size));
+    let state = Some((data.into_stream().fuse(), size));
     let batches = stream::unfold(state, |state| async {
         let (mut batches, left) = state?;
         match next(&mut batches, left).await {
@@ -22,8 +23,10 @@ pub(super) fn exactly(size: u64, data: ImageData) -> ImageData {
 }
 
 /// The next batch and what is to come after it. The last one is held until the end is known.
-async fn next(batches: &mut BatchStream, left: u64) -> Result<Option<(Batch, u64)>, StoreError> {
-    use futures_util::TryStreamExt;
+async fn next(
+    batches: &mut Fuse<BatchStream>,
+    left: u64,
+) -> Result<Option<(Batch, u64)>, StoreError> {
     let Some(mut batch) = batches.try_next().await? else {
         return if left == 0 {
             Ok(None)
@@ -54,7 +57,6 @@ fn other_size() -> StoreError {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use futures_util::StreamExt;
 
     use super::*;
 
@@ -63,7 +65,11 @@ mod tests {
             .iter()
             .map(|length| Ok(vec![Bytes::from(vec![1; *length])]))
             .collect();
-        let data = exactly(size, ImageData::from_stream(None, stream::iter(batches)));
+        // As a store's own streams, this one must not be asked again once it has ended.
+        let batches = stream::unfold(batches.into_iter(), |mut batches| async {
+            batches.next().map(|batch| (batch, batches))
+        });
+        let data = exactly(size, ImageData::from_stream(None, batches));
         assert_eq!(data.size, Some(size));
         let items: Vec<_> = data.into_stream().collect().await;
         let bytes = items
