@@ -1,10 +1,12 @@
 //! Notices when a store is down, says so once, and answers quickly until it is back.
 
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use futures_util::TryStreamExt;
 use glance_config::chain;
 use glance_core::id::ImageId;
 use glance_core::identity::Identity;
@@ -74,7 +76,7 @@ impl Watched {
                     health.respite = Some(Instant::now() + RESPITE);
                 }
             }
-            // What went wrong was the source of the data: that tells nothing about the store.
+            // The source of the data failed, or brought too much.
             Err(StoreError::Data(_)) => {}
             _ => {
                 if health.failures > 0 {
@@ -112,7 +114,19 @@ impl ImageStore for Watched {
         caller: &Identity,
     ) -> Result<Added, StoreError> {
         self.admit()?;
-        self.record(self.store.add(id, data, caller).await)
+        let size = data.size;
+        let source_failed = Arc::new(AtomicBool::new(false));
+        let failed = source_failed.clone();
+        let stream = data
+            .into_stream()
+            .inspect_err(move |_| failed.store(true, Relaxed));
+        let data = ImageData::from_stream(size, stream);
+        let outcome = self.store.add(id, data, caller).await;
+        if source_failed.load(Relaxed) {
+            // It is another store's data, perhaps; what went wrong there tells nothing about here.
+            return outcome;
+        }
+        self.record(outcome)
     }
 
     async fn get(
