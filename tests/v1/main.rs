@@ -36,6 +36,7 @@ mod reserve_then_upload;
 mod shutdown;
 mod size_cap;
 mod slow_clients;
+mod store_faults_http;
 mod store_faults_proxy;
 mod unversioned;
 mod upload_race;

@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
+use super::Seen;
+
 /// Which requests something happens to.
 #[derive(Clone, Debug)]
 pub struct When {
     method: &'static str,
     part: String,
+    ranged: bool,
     pub(super) skipped: usize,
     pub(super) times: usize,
 }
@@ -17,9 +20,16 @@ impl When {
         Self {
             method,
             part: part.into(),
+            ranged: false,
             skipped: 0,
             times: usize::MAX,
         }
+    }
+
+    /// Only those that ask for a part.
+    pub fn ranged(mut self) -> Self {
+        self.ranged = true;
+        self
     }
 
     /// Only after so many of them.
@@ -39,8 +49,10 @@ impl When {
         self.times(1)
     }
 
-    pub(super) fn is_of(&self, method: &str, target: &str) -> bool {
-        (self.method == "*" || self.method == method) && target.contains(&self.part)
+    pub(super) fn is_of(&self, request: &Seen) -> bool {
+        (self.method == "*" || self.method == request.method)
+            && request.target.contains(&self.part)
+            && (!self.ranged || request.range.is_some())
     }
 }
 

@@ -144,11 +144,7 @@ impl FaultProxy {
 
     /// How many requests of that kind it has seen.
     pub fn count(&self, when: &When) -> usize {
-        let seen = self.seen();
-        let matching = seen
-            .iter()
-            .filter(|seen| when.is_of(&seen.method, &seen.target));
-        matching.count()
+        self.seen().iter().filter(|seen| when.is_of(seen)).count()
     }
 
     /// Forgets what it has seen.
@@ -219,11 +215,16 @@ impl Shared {
 
     /// Writes a request down, and chooses its fault.
     fn note(&self, head: &Head) -> Case<'_> {
-        let (method, target) = (head.word(0), head.word(1));
+        let mut seen = Seen {
+            method: head.word(0),
+            target: head.word(1),
+            range: head.header("Range"),
+            faulted: false,
+        };
         let mut state = self.state();
         let mut fault = None;
         for rule in &mut state.rules {
-            if !rule.when.is_of(&method, &target) {
+            if !rule.when.is_of(&seen) {
                 continue;
             }
             rule.matched += 1;
@@ -233,12 +234,8 @@ impl Shared {
                 break;
             }
         }
-        state.seen.push(Seen {
-            method,
-            target,
-            range: head.header("Range"),
-            faulted: fault.is_some(),
-        });
+        seen.faulted = fault.is_some();
+        state.seen.push(seen);
         Case {
             shared: self,
             fault,
