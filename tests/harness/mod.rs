@@ -24,6 +24,8 @@ mod patience;
 mod port;
 mod request;
 mod response;
+mod service;
+mod swift_account;
 mod web_server;
 
 pub use cloud::{Cloud, Setup};
@@ -39,4 +41,6 @@ pub use port::Port;
 pub use request::Request;
 pub use response::Response;
 pub use rustix::process::Signal;
+pub use service::Service;
+pub use swift_account::SwiftAccount;
 pub use web_server::WebServer;

@@ -108,6 +108,7 @@ impl Scene {
         let made = owner.send(at(&owner, &url)).expect(201);
         let elsewhere = BTreeMap::from([(self::id(&made), self.data.clone())]);
         self.cloud.check_invariants_beside(20, &elsewhere);
+        self.cloud.verify();
         self.cloud
             .logs_tell_nothing_of(&[SIGNATURE, self.server.address()]);
         self.cloud.stop();
@@ -601,6 +602,36 @@ fn data_elsewhere_that_is_not_what_its_checksum_says_is_cut() {
         assert_eq!(got.complete, case.comes == Read::Whole);
         owner.delete(&id(&made)).expect(200);
     });
+    scene.end();
+}
+
+#[test]
+fn what_cannot_be_looked_at_is_not_called_gone() {
+    let scene = Scene::start();
+    let proxy = FaultProxy::before(scene.server.address());
+    let owner = scene.cloud.newcomer();
+    let made = owner.send(at(&owner, &url(&proxy, "image"))).expect(201);
+    scene.cloud.verify();
+    for (fault, told) in [
+        (Fault::unavailable(), "cannot be looked at"),
+        (Fault::internal(), "cannot be looked at"),
+        (Fault::StallHead, "cannot be looked at"),
+        (Fault::ResetHead, "cannot be looked at"),
+        (
+            Fault::Received(Trouble::Longer(1)),
+            "bytes are stored instead of",
+        ),
+        (Fault::plain("404 Not Found"), "is gone"),
+    ] {
+        proxy.inject(any(), fault.clone());
+        let found = scene.cloud.inspect("verify");
+        assert_eq!(found.status, Some(1), "{fault:?}");
+        assert!(found.says(&[&id(&made), told]), "{fault:?}: {found:#?}");
+        assert!(!found.says(&[SIGNATURE]), "{found:#?}");
+        proxy.heal();
+    }
+    scene.cloud.verify();
+    owner.delete(&id(&made)).expect(200);
     scene.end();
 }
 
