@@ -17,7 +17,7 @@ use glance_core::location::LocationUrl;
 
 use crate::data::{Batch, ImageData};
 use crate::error::{DataError, StoreError};
-use crate::store::{ByteRange, ImageStore};
+use crate::store::{ByteRange, Held, ImageStore};
 
 /// Calls every promise, one after the other.
 pub async fn all(store: &dyn ImageStore) {
@@ -32,8 +32,48 @@ pub async fn all(store: &dyn ImageStore) {
     leaves_nothing_of_an_upload_that_was_dropped(store).await;
     refuses_other_sizes_than_announced(store).await;
     discards_what_is_there(store).await;
+    lists_what_it_holds(store).await;
+    sweeps_only_what_cannot_be_read(store).await;
     refuses_foreign_locations(store).await;
 }
+
+/// A test for each promise, so that a run lists which store keeps which.
+///
+/// `suite!(open)`: `open` is an asynchronous function without arguments whose result dereferences to
+/// the store; what keeps its server or directory alive may lie in the same value.
+#[cfg(test)]
+macro_rules! suite {
+    ($open:path) => {
+        $crate::conformance::suite! {
+            $open:
+            keeps_what_it_is_given
+            refuses_duplicates
+            one_of_several_wins
+            reads_ranges
+            deletes
+            readers_read_on_after_a_delete
+            shows_nothing_before_the_end
+            leaves_nothing_of_a_broken_upload
+            leaves_nothing_of_an_upload_that_was_dropped
+            refuses_other_sizes_than_announced
+            discards_what_is_there
+            lists_what_it_holds
+            sweeps_only_what_cannot_be_read
+            refuses_foreign_locations
+        }
+    };
+    ($open:path: $($promise:ident)+) => {
+        $(
+            #[tokio::test]
+            async fn $promise() {
+                let store = $open().await;
+                $crate::conformance::$promise(&*store).await;
+            }
+        )+
+    };
+}
+#[cfg(test)]
+pub(crate) use suite;
 
 /// `length` bytes that differ by position.
 pub fn bytes(length: usize) -> Vec<u8> {
@@ -350,6 +390,50 @@ pub async fn discards_what_is_there(store: &dyn ImageStore) {
     }
     assert_eq!(read(store, &other).await, b"other");
     store.delete(&other, &nobody()).await.unwrap();
+}
+
+/// Everything in the store is listed with its image and size, if the store says that it can list.
+pub async fn lists_what_it_holds(store: &dyn ImageStore) {
+    if !store.capabilities().list {
+        let first = store.list().next().await;
+        assert!(matches!(first, Some(Err(StoreError::Unsupported))));
+        return;
+    }
+    let bytes = bytes(1_500_000);
+    let (id, empty) = (ImageId::generate(), ImageId::generate());
+    let location = add(store, &id, exactly(&bytes)).await.unwrap();
+    let other = add(store, &empty, exactly(b"")).await.unwrap();
+    assert_eq!(held(store, &id).await, Some((location.clone(), 1_500_000)));
+    assert_eq!(held(store, &empty).await, Some((other.clone(), 0)));
+    store.delete(&location, &nobody()).await.unwrap();
+    store.delete(&other, &nobody()).await.unwrap();
+    assert_eq!(held(store, &id).await, None);
+}
+
+/// Where the list has the data of `id`, and its size.
+async fn held(store: &dyn ImageStore, id: &ImageId) -> Option<(LocationUrl, u64)> {
+    let everything: Vec<Held> = store.list().try_collect().await.unwrap();
+    let mut found = everything.into_iter().filter_map(|held| match held {
+        Held::Image {
+            location,
+            id: Some(owner),
+            size,
+        } if owner == *id => Some((location, size)),
+        _ => None,
+    });
+    let first = found.next();
+    assert!(found.next().is_none(), "{id} is listed twice");
+    first
+}
+
+/// A sweep leaves whole data alone, however old it may be called.
+pub async fn sweeps_only_what_cannot_be_read(store: &dyn ImageStore) {
+    let bytes = bytes(1_500_000);
+    let id = ImageId::generate();
+    let location = add(store, &id, exactly(&bytes)).await.unwrap();
+    store.sweep(Duration::from_secs(3600)).await.unwrap();
+    assert!(read(store, &location).await == bytes);
+    store.delete(&location, &nobody()).await.unwrap();
 }
 
 /// Locations that are not the store's reach nothing.

@@ -593,3 +593,30 @@ fn a_killed_process_leaves_nothing_visible() {
         );
     }
 }
+
+/// Each promise by its name.
+mod promises {
+    use std::ops::Deref;
+
+    use super::*;
+
+    struct Kept {
+        store: FileStore,
+        _dir: TempDir,
+    }
+
+    impl Deref for Kept {
+        type Target = FileStore;
+
+        fn deref(&self) -> &FileStore {
+            &self.store
+        }
+    }
+
+    async fn open() -> Kept {
+        let (store, _dir) = store();
+        Kept { store, _dir }
+    }
+
+    conformance::suite!(open);
+}
