@@ -73,7 +73,7 @@ pub use program::Change;
 pub use quota::{Patience, Quota, StorageQuota};
 pub use registry::RegistryConfig;
 pub use registry_client::{RegistryClientConfig, RegistryProtocol};
-pub use s3::S3Config;
+pub use s3::{BucketUrlFormat, S3Checksums, S3Config};
 pub use secret::Secret;
 pub use service::ServiceConfig;
 pub use store::{DataDir, DataDirs, FilePermissions, StoreConfig, StoreNames};

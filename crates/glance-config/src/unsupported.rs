@@ -166,7 +166,6 @@ pub(crate) const OPTIONS: &[(&str, &str, &[&str])] = &[
             "rootwrap_config",
             "rbd_store_*",
             "rados_connect_timeout",
-            "s3_store_*",
             "sheepdog_store_*",
             "swift_*",
             "default_swift_reference",
@@ -179,7 +178,6 @@ pub(crate) const OPTIONS: &[(&str, &str, &[&str])] = &[
         &[
             "cinder_*",
             "rbd_store_*",
-            "s3_store_*",
             "sheepdog_store_*",
             "swift_*",
             "vmware_*",
