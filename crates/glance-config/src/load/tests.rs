@@ -225,7 +225,7 @@ fn never_shows_a_secret() {
 fn warns_once_of_what_has_no_effect() {
     let text = "[DEFAULT]\nbindport = 1\nbindport = 2\nregistry_client_insecure = true\n\
                 [service]\ndisk_formats = raw\ncolour = red\n[keystone_authtoken]\nauth_host = a\n\
-                [glance_store]\nswift_store_user = u\n[oslo_messaging_rabbit]\nrabbit_host = r\n\
+                [glance_store]\nrbd_store_user = u\n[oslo_messaging_rabbit]\nrabbit_host = r\n\
                 [paste_deploy]\nflavor = trusted-auth+caching\nconfig_file = x.ini\n";
     assert_eq!(
         case(text).warnings(),
@@ -236,7 +236,7 @@ fn warns_once_of_what_has_no_effect() {
              [image_format] disk_formats?",
             "glance.conf, line 7: unknown option [service] colour, ignored",
             "glance.conf, line 9: [keystone_authtoken] auth_host is not supported, ignored",
-            "glance.conf, line 11: [glance_store] swift_store_user is not supported, ignored",
+            "glance.conf, line 11: [glance_store] rbd_store_user is not supported, ignored",
             "glance.conf, line 13: [oslo_messaging_rabbit] rabbit_host is not supported, ignored",
             "[paste_deploy] flavor: caching is not supported, ignored",
             "[paste_deploy] config_file: there is no paste pipeline here, the file is not read; \
