@@ -10,6 +10,7 @@ mod references;
 mod target;
 mod template;
 mod yaml;
+mod yaml_lines;
 
 use std::collections::HashMap;
 
@@ -66,8 +67,9 @@ impl Rules {
 
     /// Parses lines of the form `"rule": "check"`.
     ///
-    /// Comments, plain and quoted scalars, `[flow, lists]` and lists of `- items` are understood;
-    /// what else YAML has (anchors, tags, block scalars, nested mappings) is refused by name.
+    /// Comments, plain, quoted and block scalars, over several lines too, `[flow, lists]` and lists
+    /// of `- items` are understood; what else YAML has (anchors, tags, nested mappings) is refused
+    /// by name.
     ///
     /// # Errors
     /// As [`Rules::parse`].

@@ -408,6 +408,37 @@ fn reads_policy_yaml() {
 }
 
 #[test]
+fn reads_yaml_that_goes_on_over_several_lines() {
+    let rules = Rules::parse(
+        "plain: role:a or\n  role:member\n\nquoted: \"role:a\n  or role:member\"\n\
+         single: 'role:a or\n\n  ''t1'':%(owner)s' # why\nbelow:\n  \"role:member\"\n\
+         folded: >-\n  role:a\n  or role:member\n\nliteral: |\n  role:a or\n  role:member\n\
+         flow: [[role:a], # one\n  # none\n  role:member]\n\
+         closed: [\n  role:member\n]\n\
+         items:\n- role:a\n- role:b\n- [role:member,\n   'tenant:t1']\n\
+         item: \n  - >\n    role:member\nlast: role:member\n",
+    )
+    .unwrap();
+    let (member, image) = (caller("u1", "t1", &["member"]), image());
+    let stranger = caller("u2", "t2", &["b"]);
+    for rule in [
+        "plain", "quoted", "single", "below", "folded", "literal", "flow", "closed", "items",
+        "item", "last",
+    ] {
+        assert!(
+            rules.allows(rule, &member, &Target::Image(&image)),
+            "{rule}"
+        );
+        let both = ["single", "items"].contains(&rule);
+        assert_eq!(
+            rules.allows(rule, &stranger, &Target::Image(&image)),
+            both,
+            "{rule}"
+        );
+    }
+}
+
+#[test]
 fn reads_the_shipped_rules_as_yaml_too() {
     let yaml: String = SHIPPED
         .lines()
@@ -425,7 +456,14 @@ fn names_the_line_of_an_error_in_yaml() {
         ("b: # nothing\nc: \"\"", 1, "rule \"b\" has no check"),
         ("a: !", 1, "begins with '!'"),
         ("a: @", 1, "begins with '@'"),
-        ("a: |\n  role:x", 1, "begins with '|'"),
+        ("a: |x\n  role:x", 1, "begins with '|'"),
+        ("a:\n- role:x\n-\n", 3, "begins with '-'"),
+        ("a: |\n  role:x or", 1, "check is missing"),
+        ("a: 'role:x\n  or role:y", 1, "not closed"),
+        ("a: 'role:x\nb: '@'", 1, "not closed"),
+        ("a: role:x\n  b: role:y", 1, "quote it"),
+        ("a:\n  b: role:y", 1, "quote it"),
+        ("a: role:x # so\n  or role:y", 2, "indented"),
         ("a: &x '@'", 1, "begins with '&'"),
         ("a: {b: c}", 1, "begins with '{'"),
         ("a: role: admin", 1, "quote it"),

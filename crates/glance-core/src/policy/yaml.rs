@@ -2,6 +2,7 @@
 
 use super::document::{Entry, Shape};
 use super::language::Item;
+use super::yaml_lines::{Logical, logical};
 use super::{PolicyError, shown};
 
 /// The members of the mapping, in their order.
@@ -9,16 +10,14 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>, PolicyError> {
     let mut entries: Vec<Entry> = Vec::new();
     // Where the items of a list over several lines go.
     let mut open_list = None;
-    for (index, raw) in text.lines().enumerate() {
-        let line = index + 1;
+    for Logical {
+        number,
+        text: content,
+        indented,
+    } in logical(text)
+    {
+        let line = number;
         let error = |reason: String| PolicyError { line, reason };
-        let content = raw.trim();
-        if content.is_empty() || content.starts_with('#') || content == "---" {
-            continue;
-        }
-        if content == "..." {
-            break;
-        }
         if let Some(item) = content.strip_prefix("- ") {
             let Some(list) = open_list.and_then(|at: usize| items_of(entries.get_mut(at)?)) else {
                 return Err(error("a list item without a rule above it".into()));
@@ -26,11 +25,11 @@ pub(super) fn read(text: &str) -> Result<Vec<Entry>, PolicyError> {
             list.push(read_item(item.trim()).map_err(error)?);
             continue;
         }
-        if raw.starts_with([' ', '\t']) {
+        if indented {
             return Err(error("an indented line that belongs to nothing".into()));
         }
         close_list(&mut open_list, &entries)?;
-        let (name, value) = read_key(content).map_err(error)?;
+        let (name, value) = read_key(&content).map_err(error)?;
         let shape = match value {
             "" => {
                 open_list = Some(entries.len());
@@ -135,7 +134,7 @@ fn read_list<'a, T>(
         rest = match behind.strip_prefix(',') {
             Some(next) => next.trim_start(),
             None if behind.starts_with(']') => behind,
-            None => return Err("a list on one line is not closed on it".into()),
+            None => return Err("a list is not closed".into()),
         };
     }
 }
@@ -217,10 +216,7 @@ fn read_quoted(text: &str) -> Result<(String, &str), String> {
         }
         found.push(c);
     }
-    Err(format!(
-        "the quotes of {} are not closed on their line",
-        shown(text)
-    ))
+    Err(format!("the quotes of {} are not closed", shown(text)))
 }
 
 /// The character that `\x` stands for; `chars` is behind the backslash.
