@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use actix_server::ServerHandle;
 use glance_auth::AuthSetupError;
+use glance_config::rules::{LiveRules, RuleSources, RulesError};
 use glance_config::{ApiConfig, Args, AuthFlavor, ConfigError, Loaded, chain};
 use glance_core::crypt::{CryptError, MetadataKey};
 use glance_registry_client::{Forwarding, Options as RegistryOptions, RegistryClient};
@@ -19,7 +20,6 @@ use uuid::Uuid;
 
 use crate::app::{self, AppState};
 use crate::connection;
-use crate::rules::{LiveRules, RulesError};
 use crate::service::{ImageService, Leases, Recovery};
 
 /// Why the daemon did not start, or stopped by itself.
@@ -119,7 +119,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
     };
     actix_rt::System::new().block_on(async move {
         let recovery = Recovery::new(service(), flavor == AuthFlavor::FakeAuth);
-        let (for_app, rules_of_app) = (service, rules.clone());
+        let (for_app, rules_of_app, watched_rules) = (service, rules.clone(), rules.clone());
         let server = connection::serve(listener, options, move || {
             app::app(AppState::new(
                 for_app(),
@@ -136,6 +136,9 @@ fn start(args: Args) -> Result<(), DaemonError> {
         };
         actix_rt::spawn(heed_signals(server.handle(), reload).map_err(DaemonError::Server)?);
         actix_rt::spawn(recovery.run());
+        if let Err(error) = watched_rules.watch_files() {
+            log::error!("policy files are read again on SIGHUP only: {error}");
+        }
         if let Err(error) = glance_config::ready::announce() {
             log::warn!("whoever started this daemon cannot be told that it is ready: {error}");
         }
@@ -275,7 +278,7 @@ impl Reload {
         if let Err(error) = self.stores.reload(&config.store) {
             log::error!("the stores stay as they were: {}", chain(&error));
         }
-        if let Err(error) = self.rules.reload(&config, &path) {
+        if let Err(error) = self.rules.reload(RuleSources::of_api(&config, &path)) {
             log::error!("the rules stay as they were: {}", chain(&error));
         }
         self.publish.send_replace(Arc::new(config));

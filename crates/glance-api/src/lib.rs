@@ -9,7 +9,6 @@ pub mod connection;
 pub mod cors;
 pub mod daemon;
 pub mod inspect;
-pub mod rules;
 pub mod service;
 mod v1;
 pub mod versions;

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use glance_api::app::{AppState, app};
 use glance_api::connection::{Options, serve};
-use glance_api::rules::LiveRules;
 use glance_api::service::{ImageService, Leases};
+use glance_config::rules::LiveRules;
 use glance_config::{ApiConfig, AuthFlavor};
 use glance_registry_client::{Forwarding, Options as RegistryOptions, RegistryClient};
 use glance_store::stores::Stores;

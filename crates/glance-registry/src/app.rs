@@ -10,6 +10,7 @@ use actix_web::http::{Method, header};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use glance_auth::{AuthError, Authenticator};
+use glance_config::rules::LiveRules;
 use glance_core::fault::Fault;
 use glance_core::identity::Identity;
 use glance_core::wire;
@@ -37,6 +38,8 @@ pub(crate) struct Settings {
 pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) auth: Arc<dyn Authenticator>,
+    /// The rule `context_is_admin` makes administrators, as in the API daemon.
+    pub(crate) rules: Arc<LiveRules>,
     /// Whether the protocol is served at all (`enable_v1_registry`).
     pub(crate) enabled: bool,
     pub(crate) settings: RwLock<Settings>,
@@ -185,7 +188,8 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
         ("/healthcheck", _) if matches!(method, Method::GET | Method::HEAD) => {
             (Ok(Answer::Text("OK")), false)
         }
-        (_, Ok(caller)) => {
+        (_, Ok(mut caller)) => {
+            caller.is_admin |= app.rules.current().policy.makes_admin(&caller);
             tenant.clone_from(&caller.tenant);
             (dispatch(&app, caller, request, payload, &path).await, true)
         }

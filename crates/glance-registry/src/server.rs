@@ -1,8 +1,8 @@
 //! The daemon: listens, serves, reloads and stops.
 
 use std::any::Any;
-use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 use actix_web::dev::{Extensions, Server, ServerHandle};
@@ -11,7 +11,10 @@ use actix_web::rt::net::TcpStream;
 use actix_web::web::{self, Data};
 use actix_web::{App as Actix, HttpServer};
 use glance_auth::AuthSetupError;
-use glance_config::{Args, ConfigError, ListenConfig, Loaded, RegistryConfig, load_registry};
+use glance_config::rules::{LiveRules, RuleSources, RulesError};
+use glance_config::{
+    Args, ConfigError, ListenConfig, Loaded, RegistryConfig, chain, load_registry,
+};
 use glance_config::{log as logging, ready};
 use rustix::net::sockopt;
 use thiserror::Error;
@@ -32,6 +35,9 @@ pub enum ServerError {
     /// The authentication cannot be used.
     #[error(transparent)]
     Auth(#[from] AuthSetupError),
+    /// The policy cannot be used.
+    #[error(transparent)]
+    Rules(#[from] RulesError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Bind {
@@ -63,9 +69,14 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
         &config.access,
         &config.listen.bind_host.to_string(),
     )?;
+    let rules = Arc::new(LiveRules::load_registry(&config, &loaded.path)?);
+    if let Err(error) = rules.watch_files() {
+        log::error!("policy files are read again on SIGHUP only: {error}");
+    }
     let app = Data::new(App {
         db,
         auth,
+        rules,
         enabled: config.versions.enable_v1_registry,
         settings: settings(&config).into(),
         running: AtomicUsize::new(0),
@@ -190,9 +201,9 @@ fn reload_on_hangup(
     let mut hangups = signal(SignalKind::hangup()).map_err(ServerError::Serve)?;
     Ok(actix_web::rt::spawn(async move {
         while hangups.recv().await.is_some() {
-            let args = args.clone();
+            let (args, rules) = (args.clone(), app.rules.clone());
             // Files are read and opened: not the reactor's work.
-            let loaded = web::block(move || reload_log(&args)).await;
+            let loaded = web::block(move || reload_files(&args, &rules)).await;
             match loaded {
                 Ok(Ok(new)) => present = take_over(present, new, &app),
                 Ok(Err(error)) => log::error!("nothing is reloaded: {error}"),
@@ -202,11 +213,14 @@ fn reload_on_hangup(
     }))
 }
 
-fn reload_log(args: &Args) -> Result<RegistryConfig, ConfigError> {
+fn reload_files(args: &Args, rules: &LiveRules) -> Result<RegistryConfig, ConfigError> {
     if let Err(error) = logging::reopen() {
         log::error!("{error}");
     }
-    let config = load_registry(args)?.config;
+    let Loaded { config, path, .. } = load_registry(args)?;
+    if let Err(error) = rules.reload(RuleSources::of_registry(&config, &path)) {
+        log::error!("the rules stay as they were: {}", chain(&error));
+    }
     if let Err(error) = logging::reconfigure(&config.log) {
         log::error!("the log stays as it was: {error}");
     }

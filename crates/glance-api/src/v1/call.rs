@@ -8,6 +8,7 @@ use actix_web::dev::Payload;
 use actix_web::http::header::HeaderName;
 use actix_web::web::Data;
 use glance_config::ApiConfig;
+use glance_config::rules::RuleBook;
 use glance_core::fault::Fault;
 use glance_core::identity::Identity;
 
@@ -16,7 +17,6 @@ use super::headers::MetaHeaders;
 use crate::app::{AppState, Edge, with_listener};
 use crate::body;
 use crate::connection::{self, BodyLength};
-use crate::rules::RuleBook;
 use crate::service::{ImageService, Requester};
 
 /// One authenticated call.
