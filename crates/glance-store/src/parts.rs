@@ -15,6 +15,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::data::{Batch, BatchStream};
 use crate::error::StoreError;
 
+/// Pieces below this size are put together,
+const SMALL: usize = 16 * 1024;
+
+/// until they are so large.
+const TOGETHER: usize = 64 * 1024;
+
 /// One part.
 #[derive(Clone, Debug)]
 pub(crate) struct Part {
@@ -32,7 +38,9 @@ pub(crate) struct Part {
 pub(crate) struct Parts {
     source: BatchStream,
     waiting: VecDeque<Bytes>,
-    /// Bytes that wait.
+    /// Small pieces that follow them, put together.
+    small: Vec<u8>,
+    /// Bytes that wait in both.
     held: u64,
     ended: bool,
     taken: u32,
@@ -44,6 +52,7 @@ impl Parts {
         Self {
             source,
             waiting: VecDeque::new(),
+            small: Vec::new(),
             held: 0,
             ended: false,
             taken: 0,
@@ -59,15 +68,14 @@ impl Parts {
         while self.held <= length && !self.ended {
             match self.source.next().await {
                 Some(batch) => {
-                    let pieces = batch?.into_iter().filter(|piece| !piece.is_empty());
-                    for piece in pieces {
-                        self.held += piece.len() as u64;
-                        self.waiting.push_back(piece);
+                    for piece in batch? {
+                        self.hold(piece);
                     }
                 }
                 None => self.ended = true,
             }
         }
+        self.close_small();
         if self.held == 0 && self.taken > 0 {
             return Ok(None);
         }
@@ -80,6 +88,28 @@ impl Parts {
             length,
             last: self.ended && self.held == 0,
         }))
+    }
+
+    /// Small pieces are put together: each would hold on to the buffer that it came in, and a caller
+    /// who sends single bytes must not take more memory than others.
+    fn hold(&mut self, piece: Bytes) {
+        self.held += piece.len() as u64;
+        if piece.len() >= SMALL {
+            self.close_small();
+            self.waiting.push_back(piece);
+            return;
+        }
+        self.small.extend_from_slice(&piece);
+        if self.small.len() >= TOGETHER {
+            self.close_small();
+        }
+    }
+
+    fn close_small(&mut self) {
+        if !self.small.is_empty() {
+            let together = std::mem::take(&mut self.small);
+            self.waiting.push_back(together.into());
+        }
     }
 
     /// The first `length` of the bytes that wait.
@@ -209,6 +239,20 @@ mod tests {
             [(10, false), (10, false), (5, true)]
         );
         assert_eq!(lengths(&[10, 10], 10).await, [(10, false), (10, true)]);
+    }
+
+    #[tokio::test]
+    async fn single_bytes_take_no_more_room_than_others() {
+        let bytes: Vec<u8> = (0..200_000_u32).map(|n| n as u8).collect();
+        let single = bytes.iter().map(|byte| Bytes::copy_from_slice(&[*byte]));
+        let mut pieces: Vec<Bytes> = single.collect();
+        pieces.push(Bytes::from(vec![1; 100_000]));
+        pieces.push(Bytes::from_static(b"end"));
+        let mut parts = Parts::new(Box::pin(stream::iter([Ok(pieces)])));
+        let part = parts.next(1 << 20).await.unwrap().unwrap();
+        assert!(part.pieces.len() < 10, "{}", part.pieces.len());
+        let expected = [&bytes[..], &[1; 100_000], b"end"].concat();
+        assert!(part.pieces.concat() == expected && part.last);
     }
 
     #[tokio::test]
