@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests")]
 
 pub mod read_only;
+pub mod services;
 
 use std::future::Future;
 use std::pin::pin;

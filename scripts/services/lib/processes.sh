@@ -44,15 +44,18 @@ halt() {
 
 listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
 
+last_port() { sed -n "s/^$1=//p" "$DIRECTORY/run/ports" 2>/dev/null | tail -n 1 || true; }
+
 # port VARIABLE [NUMBER]: sets the variable to this number, else to that of the last start in this
 # directory, else to a free one.
 port() {
     local -n chosen=$1
     local lock folder=${TMPDIR:-/tmp}/glance-test-ports
     mkdir -p "$folder"
-    chosen=${2:-$(sed -n "s/^$1=//p" "$DIRECTORY/run/ports" 2>/dev/null || true)}
+    chosen=${2:-$(last_port "$1")}
     if [ -n "$chosen" ]; then
         ! listening "$chosen" || fail "port $chosen is taken"
+        echo "$1=$chosen" >>"$DIRECTORY/run/ports"
         return
     fi
     while :; do
