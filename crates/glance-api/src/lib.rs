@@ -12,3 +12,5 @@ pub mod inspect;
 pub mod service;
 mod v1;
 pub mod versions;
+
+pub use v1::Action;
