@@ -38,9 +38,9 @@ start() {
     if ! runs; then
         # Half of it may be left.
         halt $PROCESSES
-        install_missing
         rm -f "$DIRECTORY/env"
         trap give_up EXIT
+        install_missing
         begin
         wait_until_usable
         complete
@@ -68,11 +68,15 @@ wait_until_usable() {
 
 show() { tail -n 15 "$DIRECTORY/log/$1.log" >&2 || true; }
 
-# What does not start completely leaves nothing running; its logs stay.
+# What does not start completely leaves nothing running; logs stay, if there are any.
 give_up() {
     halt $PROCESSES
     rm -f "$DIRECTORY/env"
-    say "not started; its logs are in $DIRECTORY/log"
+    if [ -n "$(ls "$DIRECTORY/log")" ]; then
+        say "not started; its logs are in $DIRECTORY/log"
+    elif [ -e "$DIRECTORY/.made-by-start" ]; then
+        rm -rf "$DIRECTORY"
+    fi
 }
 
 stop() {
