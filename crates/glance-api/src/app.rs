@@ -23,7 +23,7 @@ use percent_encoding::percent_decode;
 
 use crate::access_log::Line;
 use crate::base_url::{BaseUrls, Listener};
-use crate::caller::{identify, request_id};
+use crate::caller::{challenged, identify, request_id};
 use crate::cors::Cors;
 use crate::service::{ImageService, Requester};
 use crate::v1::call::Call;
@@ -159,7 +159,7 @@ async fn answer(
     let rules = state.rules.current();
     let identity = match identify(&*state.authenticator, &rules.policy, request).await {
         Ok(identity) => identity,
-        Err(fault) => return Failure::from(fault).response(request),
+        Err(answer) => return answer,
     };
     let longest = edge.config.limits.max_request_id_length;
     let request_id = request_id(request.headers(), longest);
@@ -193,7 +193,7 @@ async fn answer(
             .headers_mut()
             .insert(HeaderName::from_static(wire::REQUEST_ID), id);
     }
-    response
+    challenged(&*state.authenticator, response)
 }
 
 /// The path as the client meant it: from the target as it came, so that a target with a scheme and

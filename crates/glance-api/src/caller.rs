@@ -1,32 +1,65 @@
 //! Who asks, and under which id a request goes through both daemons' logs.
 
-use actix_web::HttpRequest;
-use actix_web::http::header::HeaderMap;
-use glance_auth::{AuthError, Authenticator};
+use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue, WWW_AUTHENTICATE};
+use actix_web::http::{Method, StatusCode};
+use actix_web::{HttpRequest, HttpResponse};
+use glance_auth::{AuthError, Authenticator, REJECTION};
 use glance_core::fault::Fault;
 use glance_core::identity::Identity;
 use glance_core::policy::Rules;
 use glance_core::wire;
 use uuid::Uuid;
 
+use crate::v1::fault::Failure;
+
 const PREFIX: &str = "req-";
 
-/// The caller of `request`, or why it has none. The policy rule `context_is_admin` makes
+/// The caller of `request`, or the answer to somebody who has no business here. The policy rule `context_is_admin` makes
 /// administrators besides the configured role.
 pub(crate) async fn identify(
     authenticator: &dyn Authenticator,
     policy: &Rules,
     request: &HttpRequest,
-) -> Result<Identity, Fault> {
-    match authenticator.authenticate(request.head()).await {
+) -> Result<Identity, HttpResponse> {
+    let fault = match authenticator.authenticate(request.head()).await {
         Ok(mut identity) => {
             identity.is_admin = identity.is_admin || policy.makes_admin(&identity);
-            Ok(identity)
+            return Ok(identity);
         }
-        Err(AuthError::Unauthorized) => Err(Fault::bare(401)),
+        Err(AuthError::Rejected) => return Err(challenged(authenticator, rejected(request))),
+        Err(AuthError::Unauthorized) => Fault::bare(401),
+        Err(AuthError::Unavailable) => Fault::bare(503),
         // Glance answers 500 here.
-        Err(AuthError::Malformed(reason)) => Err(Fault::detailed(400, reason)),
+        Err(AuthError::Malformed(reason)) => Fault::detailed(400, reason),
+    };
+    let response = Failure::from(fault).response(request);
+    Err(challenged(authenticator, response))
+}
+
+/// The answer with `WWW-Authenticate`, if it is a 401: keystonemiddleware adds it to each of them.
+pub(crate) fn challenged(
+    authenticator: &dyn Authenticator,
+    mut response: HttpResponse,
+) -> HttpResponse {
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Some(challenge) = authenticator.challenge()
+        && let Ok(value) = HeaderValue::from_str(challenge)
+    {
+        response.headers_mut().insert(WWW_AUTHENTICATE, value);
     }
+    response
+}
+
+/// keystonemiddleware's 401.
+fn rejected(request: &HttpRequest) -> HttpResponse {
+    let body = match *request.method() {
+        Method::HEAD => "",
+        _ => REJECTION,
+    };
+    let mut response = HttpResponse::Unauthorized().body(body);
+    let json = HeaderValue::from_static("application/json");
+    response.headers_mut().insert(CONTENT_TYPE, json);
+    response
 }
 
 /// The id that the caller gave the request, cut to `longest` bytes and with `req-` before it, or a

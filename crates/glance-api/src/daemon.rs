@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use actix_server::ServerHandle;
-use glance_auth::AuthSetupError;
+use glance_auth::{AuthSetupError, Authenticator};
 use glance_config::rules::{LiveRules, RuleSources, RulesError};
 use glance_config::{ApiConfig, Args, AuthFlavor, ConfigError, Loaded, chain};
 use glance_core::crypt::{CryptError, MetadataKey};
@@ -20,7 +20,7 @@ use uuid::Uuid;
 
 use crate::app::{self, AppState};
 use crate::connection;
-use crate::service::{ImageService, Leases, Recovery};
+use crate::service::{ImageService, Leases, OwnToken, Recovery};
 
 /// Why the daemon did not start, or stopped by itself.
 #[derive(Debug, Error)]
@@ -93,7 +93,12 @@ fn start(args: Args) -> Result<(), DaemonError> {
     let metadata_key = metadata_key(&config)?;
     let flavor = config.paste_deploy.flavor.auth;
     let bind_host = config.listen.bind_host.to_string();
-    let authenticator = glance_auth::from_config(flavor, &config.access, &bind_host)?;
+    let authenticator = glance_auth::from_config(
+        flavor,
+        &config.access,
+        &config.keystone_authtoken,
+        &bind_host,
+    )?;
     let rules = Arc::new(LiveRules::load(&config, &path)?);
     let stores = Arc::new(Stores::open(&config)?);
     let listener = listen(&config)?;
@@ -118,7 +123,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
         }
     };
     actix_rt::System::new().block_on(async move {
-        let recovery = Recovery::new(service(), flavor == AuthFlavor::FakeAuth);
+        let recovery = Recovery::new(service(), own_token(flavor, &*authenticator));
         let (for_app, rules_of_app, watched_rules) = (service, rules.clone(), rules.clone());
         let server = connection::serve(listener, options, move || {
             app::app(AppState::new(
@@ -146,6 +151,15 @@ fn start(args: Args) -> Result<(), DaemonError> {
         log::info!("stopped");
         Ok(())
     })
+}
+
+/// How this daemon proves to the registry who it is.
+pub(crate) fn own_token(flavor: AuthFlavor, authenticator: &dyn Authenticator) -> OwnToken {
+    match (flavor, authenticator.service_token()) {
+        (_, Some(token)) => OwnToken::Keystone(token),
+        (AuthFlavor::FakeAuth, None) => OwnToken::Fake,
+        (_, None) => OwnToken::None,
+    }
 }
 
 /// The key that locations are encrypted with, if they are.

@@ -7,13 +7,13 @@
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use glance_config::{ApiConfig, Args, AuthFlavor, chain};
+use glance_config::{ApiConfig, Args, chain};
 use glance_registry_client::RegistryClient;
 use glance_store::check::check;
 use glance_store::stores::Stores;
 use tokio::sync::watch;
 
-use crate::daemon::{metadata_key, registry_options};
+use crate::daemon::{metadata_key, own_token, registry_options};
 use crate::service::{ImageService, Leases, Requester};
 
 const USAGE: &str = "\
@@ -97,9 +97,10 @@ async fn execute(request: Request) -> u8 {
         Ok(loaded) => loaded.config,
         Err(error) => return complain(&chain(&error)),
     };
-    let flavor = config.paste_deploy.flavor.auth;
-    let role = &config.access.admin_role;
-    let requester = Requester::service(role, "req-glance-manage", flavor == AuthFlavor::FakeAuth);
+    let requester = match requester(&config).await {
+        Ok(requester) => requester,
+        Err(reason) => return complain(&reason),
+    };
     match request.command {
         Command::Check { stores } => check_stores(config, &stores, &requester).await,
         Command::Verify { checksums } => match service(config) {
@@ -107,6 +108,19 @@ async fn execute(request: Request) -> u8 {
             Err(reason) => complain(&reason),
         },
     }
+}
+
+/// The program itself, as the registry and the stores know glance-api.
+async fn requester(config: &ApiConfig) -> Result<Requester, String> {
+    let flavor = config.paste_deploy.flavor.auth;
+    // Nobody listens here.
+    let host = "127.0.0.1";
+    let (access, keystone) = (&config.access, &config.keystone_authtoken);
+    let authenticator = glance_auth::from_config(flavor, access, keystone, host);
+    let authenticator = authenticator.map_err(|error| chain(&error))?;
+    let role = &access.admin_role;
+    let token = own_token(flavor, &*authenticator).get(role).await;
+    Ok(Requester::service(role, "req-glance-manage", token))
 }
 
 fn service(config: ApiConfig) -> Result<ImageService, String> {

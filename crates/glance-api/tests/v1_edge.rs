@@ -31,7 +31,8 @@ fn server() -> SocketAddr {
         let directory = PathBuf::from(env!("CARGO_TARGET_TMPDIR")).join("v1_edge");
         config.store.filesystem_store_datadir = Some(directory.clone());
         let auth = AuthFlavor::FakeAuth;
-        let authenticator = glance_auth::from_config(auth, &config.access, "127.0.0.1").unwrap();
+        let (access, keystone) = (&config.access, &config.keystone_authtoken);
+        let authenticator = glance_auth::from_config(auth, access, keystone, "127.0.0.1").unwrap();
         let rules = Arc::new(LiveRules::load(&config, &directory).unwrap());
         let stores = Arc::new(Stores::open(&config).unwrap());
         let (publish, current) = watch::channel(Arc::new(config));

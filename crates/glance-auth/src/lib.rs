@@ -4,6 +4,7 @@
 
 mod fake;
 mod headers;
+mod keystone;
 mod none;
 mod trusted;
 
@@ -13,11 +14,13 @@ use std::sync::Arc;
 
 use actix_http::RequestHead;
 use async_trait::async_trait;
-use glance_config::{AccessConfig, AuthFlavor};
+use glance_config::{AccessConfig, AuthFlavor, KeystoneAuthtoken};
 use glance_core::identity::Identity;
+use glance_net::tls::TlsError;
 use thiserror::Error;
 
 pub use fake::FakeAuth;
+pub use keystone::{Keystone, ServiceToken, SettingsError};
 pub use none::NoAuth;
 pub use trusted::TrustedAuth;
 
@@ -27,13 +30,23 @@ pub enum AuthError {
     /// No credentials, or wrong ones: 401.
     #[error("the request carries no valid credentials")]
     Unauthorized,
+    /// No token, or a wrong one: 401 in keystonemiddleware's words, [`REJECTION`].
+    #[error("the request carries no valid token")]
+    Rejected,
+    /// It cannot be found out now: 503.
+    #[error("tokens cannot be validated now")]
+    Unavailable,
     /// The identity that came with the request cannot be read: 400.
     #[error("{0}")]
     Malformed(&'static str),
 }
 
+/// The body of keystonemiddleware's 401, which is JSON whatever `Accept` says.
+pub const REJECTION: &str = "{\"error\": {\"code\": 401, \"title\": \"Unauthorized\", \
+     \"message\": \"The request you have made requires authentication.\"}}";
+
 /// Why a strategy cannot be used with this configuration.
-#[derive(Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Error)]
 pub enum AuthSetupError {
     /// `fakeauth` believes everybody, so it serves this machine only.
     #[error(
@@ -41,6 +54,12 @@ pub enum AuthSetupError {
          but bind_host is {0}"
     )]
     NotLoopback(String),
+    /// Keystone cannot be used as it is configured.
+    #[error(transparent)]
+    Keystone(#[from] SettingsError),
+    /// The certificates for Keystone cannot be used.
+    #[error("[keystone_authtoken] cafile cannot be used")]
+    Tls(#[from] TlsError),
 }
 
 /// Finds out who sent a request.
@@ -48,12 +67,24 @@ pub enum AuthSetupError {
 pub trait Authenticator: fmt::Debug + Send + Sync + 'static {
     /// The caller, by what the request's head says. Reads no body and blocks no thread.
     async fn authenticate(&self, head: &RequestHead) -> Result<Identity, AuthError>;
+
+    /// What every 401 says in `WWW-Authenticate`, if it says anything.
+    fn challenge(&self) -> Option<&str> {
+        None
+    }
+
+    /// Where the daemon gets a token of its own, if callers are known by tokens.
+    fn service_token(&self) -> Option<ServiceToken> {
+        None
+    }
 }
 
-/// The strategy that the configuration names. `bind_host` is where the daemon will listen.
+/// The strategy that the configuration names. `bind_host` is where the daemon will listen. Asks
+/// nobody, but blocks to read files.
 pub fn from_config(
     flavor: AuthFlavor,
     access: &AccessConfig,
+    keystone: &KeystoneAuthtoken,
     bind_host: &str,
 ) -> Result<Arc<dyn Authenticator>, AuthSetupError> {
     let rules = AccessRules::from(access);
@@ -64,6 +95,7 @@ pub fn from_config(
             Err(AuthSetupError::NotLoopback(bind_host.to_owned()))
         }
         AuthFlavor::FakeAuth => Ok(Arc::new(FakeAuth::new(rules))),
+        AuthFlavor::Keystone => Ok(Arc::new(Keystone::new(rules, keystone)?)),
     }
 }
 
@@ -121,15 +153,16 @@ mod tests {
     #[test]
     fn fakeauth_serves_loopback_only() {
         let access = AccessConfig::default();
+        let open = |host: &str| {
+            let keystone = KeystoneAuthtoken::default();
+            from_config(AuthFlavor::FakeAuth, &access, &keystone, host)
+        };
         for host in ["127.0.0.1", "::1", "localhost"] {
-            assert!(
-                from_config(AuthFlavor::FakeAuth, &access, host).is_ok(),
-                "{host}"
-            );
+            assert!(open(host).is_ok(), "{host}");
         }
         for host in ["0.0.0.0", "::", "10.0.0.1", "example.com"] {
-            let refusal = from_config(AuthFlavor::FakeAuth, &access, host).unwrap_err();
-            assert_eq!(refusal, AuthSetupError::NotLoopback(host.to_owned()));
+            let refusal = open(host).unwrap_err();
+            assert!(matches!(refusal, AuthSetupError::NotLoopback(named) if named == host));
         }
     }
 }

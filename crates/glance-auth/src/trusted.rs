@@ -40,7 +40,7 @@ impl Authenticator for TrustedAuth {
             tenant: filled(head, &[wire::TENANT_ID, "x-project-id", "x-tenant"]),
             roles: roles(text(head, &[wire::ROLES, "x-role"]).unwrap_or("")),
             token: filled(head, &[wire::AUTH_TOKEN]).map(Token::new),
-            service_catalog,
+            service_catalog: service_catalog.map(Into::into),
             ..Identity::default()
         }))
     }

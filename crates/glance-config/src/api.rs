@@ -6,6 +6,7 @@ use crate::deletion::DeletionConfig;
 use crate::endpoint::{EndpointConfig, MiddlewareConfig};
 use crate::external::ExternalConfig;
 use crate::image_format::ImageFormatConfig;
+use crate::keystone_authtoken::KeystoneAuthtoken;
 use crate::limits::LimitsConfig;
 use crate::listen::ListenConfig;
 use crate::location::LocationConfig;
@@ -57,6 +58,8 @@ program! {
         image_format: ImageFormatConfig,
         /// How callers prove who they are.
         paste_deploy: PasteDeploy,
+        /// How tokens are validated.
+        keystone_authtoken: KeystoneAuthtoken,
         /// Who may do what.
         policy: PolicyConfig,
         /// What requests pass through.

@@ -8,9 +8,11 @@ options! {
     /// How callers prove who they are.
     pub struct PasteDeploy in "paste_deploy" {
         /// The flavor of authentication. Unset or none: everybody is the administrator, as in
-        /// Glance without Keystone. trusted-auth: a proxy in front says who calls, in
+        /// Glance without Keystone. keystone: tokens are validated with Keystone, see
+        /// [keystone_authtoken]. trusted-auth: a proxy in front says who calls, in
         /// X-Identity-Status, X-User-Id, X-Tenant-Id and X-Roles. fakeauth: the token is
-        /// user:tenant:role; for tests, and only on a loopback address.
+        /// user:tenant:role; for tests, and only on a loopback address. Glance's +caching and
+        /// +cachemanagement may follow, without effect.
         flavor: PasteFlavor = "", restart;
         /// Accepted for Glance's sake: there is no paste pipeline here.
         config_file: Option<PasteFile> = unset, restart;
@@ -27,6 +29,8 @@ pub enum AuthFlavor {
     FakeAuth,
     /// The headers say who calls.
     TrustedAuth,
+    /// Keystone knows whose the token is.
+    Keystone,
 }
 
 impl AuthFlavor {
@@ -36,6 +40,7 @@ impl AuthFlavor {
             Self::None => "",
             Self::FakeAuth => "fakeauth",
             Self::TrustedAuth => "trusted-auth",
+            Self::Keystone => "keystone",
         }
     }
 }
@@ -50,7 +55,7 @@ pub struct PasteFlavor {
 }
 
 impl OptionValue for PasteFlavor {
-    const ACCEPTS: &'static str = "none (or empty), trusted-auth or fakeauth";
+    const ACCEPTS: &'static str = "none (or empty), keystone, trusted-auth or fakeauth";
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
         let mut flavor = Self::default();
@@ -60,8 +65,8 @@ impl OptionValue for PasteFlavor {
                 "" | "none" | "None" | "<None>" => {}
                 "fakeauth" => flavor.auth = AuthFlavor::FakeAuth,
                 "trusted-auth" => flavor.auth = AuthFlavor::TrustedAuth,
+                "keystone" => flavor.auth = AuthFlavor::Keystone,
                 "caching" | "cachemanagement" => flavor.ignored.push(part.to_owned()),
-                "keystone" => return Err(Some("keystone is not supported yet".to_owned())),
                 _ => return Err(None),
             }
         }
@@ -118,6 +123,8 @@ mod tests {
         assert_eq!(auth("none"), Some(AuthFlavor::None));
         assert_eq!(auth("trusted-auth"), Some(AuthFlavor::TrustedAuth));
         assert_eq!(auth("fakeauth"), Some(AuthFlavor::FakeAuth));
+        assert_eq!(auth("keystone"), Some(AuthFlavor::Keystone));
+        assert_eq!(auth("keystone+cachemanagement"), Some(AuthFlavor::Keystone));
         assert_eq!(auth("basic"), None);
     }
 
@@ -130,15 +137,5 @@ mod tests {
             "cachemanagement is not supported, ignored"
         );
         assert_eq!(flavor.shown(), ["trusted-auth+cachemanagement"]);
-    }
-
-    #[test]
-    fn refuses_keystone_with_a_reason() {
-        assert_eq!(
-            PasteFlavor::parse("keystone+caching")
-                .unwrap_err()
-                .as_deref(),
-            Some("keystone is not supported yet")
-        );
     }
 }

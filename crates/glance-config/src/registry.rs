@@ -2,6 +2,7 @@
 
 use crate::access::AccessConfig;
 use crate::database::DatabaseConfig;
+use crate::keystone_authtoken::KeystoneAuthtoken;
 use crate::limits::LimitsConfig;
 use crate::listen::ListenConfig;
 use crate::log::LogConfig;
@@ -27,6 +28,8 @@ program! {
         database: DatabaseConfig,
         /// How callers prove who they are.
         paste_deploy: PasteDeploy,
+        /// How tokens are validated.
+        keystone_authtoken: KeystoneAuthtoken,
         /// Who may do what.
         policy: PolicyConfig,
         /// What Glance has no option for.

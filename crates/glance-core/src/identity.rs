@@ -1,6 +1,7 @@
 //! Who is asking: the outcome of authentication, as both daemons see it.
 
 use std::fmt;
+use std::sync::Arc;
 
 /// A caller's token: kept only to be passed on, never printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -42,7 +43,7 @@ pub struct Identity {
     /// The token the caller came with.
     pub token: Option<Token>,
     /// The service catalogue that came with the identity, as JSON text, to be passed on.
-    pub service_catalog: Option<String>,
+    pub service_catalog: Option<Arc<str>>,
 }
 
 impl Identity {

@@ -4,6 +4,7 @@ use actix_web::HttpResponse;
 use actix_web::body::BoxBody;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
+use glance_auth::REJECTION;
 use glance_core::json;
 use glance_core::wire::REQUEST_ID;
 use serde::Serialize;
@@ -65,6 +66,13 @@ fn typed(status: StatusCode, content_type: &'static str, body: Vec<u8>) -> HttpR
 
 fn refuse(refusal: &Refusal, method: &Method, accept: Option<&str>) -> HttpResponse {
     let fault = match refusal {
+        Refusal::Rejected => {
+            let body = match *method {
+                Method::HEAD => "",
+                _ => REJECTION,
+            };
+            return typed(StatusCode::UNAUTHORIZED, "application/json", body.into());
+        }
         Refusal::Plain(status, text) => {
             let status = StatusCode::from_u16(*status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
             return typed(status, "text/plain; charset=UTF-8", (*text).into());
@@ -83,7 +91,7 @@ fn refuse(refusal: &Refusal, method: &Method, accept: Option<&str>) -> HttpRespo
     if let Refusal::NotAllowed(allowed) = refusal {
         headers.insert(header::ALLOW, HeaderValue::from_static(allowed));
     }
-    if let Refusal::Unavailable(_) = refusal {
+    if let Refusal::Unavailable(_) | Refusal::Unidentifiable = refusal {
         headers.insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
     }
     response

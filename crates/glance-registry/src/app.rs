@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use actix_http::ConnectionType;
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::{Method, header};
+use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::{Method, StatusCode};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use glance_auth::{AuthError, Authenticator};
@@ -183,19 +184,21 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
         .and_then(|value| value.to_str().ok());
     let accept = accept.map(str::to_owned);
     let mut tenant = None;
-    let (outcome, identified) = match (path.as_str(), app.auth.authenticate(request.head()).await) {
-        // Before authentication, as Glance's healthcheck middleware.
-        ("/healthcheck", _) if matches!(method, Method::GET | Method::HEAD) => {
-            (Ok(Answer::Text("OK")), false)
-        }
-        (_, Ok(mut caller)) => {
+    // Before authentication, as Glance's healthcheck middleware.
+    let healthcheck = path == "/healthcheck" && matches!(method, Method::GET | Method::HEAD);
+    let caller = match healthcheck {
+        true => None,
+        false => Some(app.auth.authenticate(request.head()).await),
+    };
+    let (outcome, identified) = match caller {
+        None => (Ok(Answer::Text("OK")), false),
+        Some(Ok(mut caller)) => {
             caller.is_admin |= app.rules.current().policy.makes_admin(&caller);
             tenant.clone_from(&caller.tenant);
             (dispatch(&app, caller, request, payload, &path).await, true)
         }
         // Glance knows no request id before it knows the caller.
-        (_, Err(AuthError::Unauthorized)) => (Err(Refusal::bare(401)), false),
-        (_, Err(AuthError::Malformed(reason))) => (Err(Refusal::bad_request(reason)), false),
+        Some(Err(error)) => (Err(unidentified(error)), false),
     };
     if let Err(refusal) = &outcome {
         refusal.log(&request_id);
@@ -206,6 +209,12 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
         accept.as_deref(),
         identified.then_some(request_id.as_str()),
     );
+    if response.status() == StatusCode::UNAUTHORIZED
+        && let Some(Ok(challenge)) = app.auth.challenge().map(HeaderValue::from_str)
+    {
+        let headers = response.headers_mut();
+        headers.insert(header::WWW_AUTHENTICATE, challenge);
+    }
     if app.stopping.load(Ordering::SeqCst) {
         response
             .head_mut()
@@ -222,6 +231,16 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
         tenant.as_deref().unwrap_or("-"),
     );
     response
+}
+
+/// What somebody is told of whom it is not known who he is.
+fn unidentified(error: AuthError) -> Refusal {
+    match error {
+        AuthError::Unauthorized => Refusal::bare(401),
+        AuthError::Rejected => Refusal::Rejected,
+        AuthError::Unavailable => Refusal::Unidentifiable,
+        AuthError::Malformed(reason) => Refusal::bad_request(reason),
+    }
 }
 
 async fn dispatch(

@@ -13,6 +13,10 @@ pub(crate) enum Refusal {
     Plain(u16, &'static str),
     /// 405 with the methods that are.
     NotAllowed(&'static str),
+    /// 401 in keystonemiddleware's words.
+    Rejected,
+    /// 503: it cannot be found out now who calls.
+    Unidentifiable,
     /// 503: the database cannot do it now. The text is for the log only.
     Unavailable(String),
     /// 500: a defect of ours. The text is for the log only.
@@ -46,7 +50,8 @@ impl Refusal {
             Self::Fault(fault) => fault.clone(),
             Self::Plain(status, text) => Fault::explained(*status, *text),
             Self::NotAllowed(_) => Fault::bare(405),
-            Self::Unavailable(_) => Fault::bare(503),
+            Self::Rejected => Fault::bare(401),
+            Self::Unavailable(_) | Self::Unidentifiable => Fault::bare(503),
             Self::Broken(_) => Fault::bare(500),
         }
     }

@@ -67,6 +67,7 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
     let auth = glance_auth::from_config(
         config.paste_deploy.flavor.auth,
         &config.access,
+        &config.keystone_authtoken,
         &config.listen.bind_host.to_string(),
     )?;
     let rules = Arc::new(LiveRules::load_registry(&config, &loaded.path)?);

@@ -17,6 +17,7 @@ mod locations;
 mod members;
 mod open;
 mod outside;
+mod own_token;
 mod recovery;
 mod sharing;
 mod update;
@@ -36,6 +37,7 @@ use tokio::sync::watch;
 
 pub use error::ServiceError;
 pub use leases::Leases;
+pub use own_token::OwnToken;
 pub use recovery::Recovery;
 pub use verify::{Finding, Verified};
 
@@ -50,13 +52,13 @@ pub struct Requester {
 }
 
 impl Requester {
-    /// The daemon itself, which may do everything. `fake_token`: the registry knows callers by fake
-    /// tokens (flavor `fakeauth`).
-    pub fn service(admin_role: &str, request_id: &str, fake_token: bool) -> Self {
-        let mut identity = Identity::service(admin_role);
-        identity.token = fake_token.then(|| Token::new(format!("glance:service:{admin_role}")));
+    /// The daemon itself, which may do everything. `token` proves it to the registry.
+    pub fn service(admin_role: &str, request_id: &str, token: Option<Token>) -> Self {
         Self {
-            identity,
+            identity: Identity {
+                token,
+                ..Identity::service(admin_role)
+            },
             request_id: request_id.to_owned(),
         }
     }

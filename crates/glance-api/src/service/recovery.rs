@@ -8,7 +8,7 @@ use glance_core::wire::{RecoveryItem, RecoveryReason, RenewLeases, TakeOver};
 use glance_registry_client::{Limits, RegistryError};
 use glance_store::error::StoreError;
 
-use super::{ImageService, Requester};
+use super::{ImageService, OwnToken, Requester};
 
 /// How many images one round takes over.
 const ROUND: u32 = 32;
@@ -23,18 +23,20 @@ const TAKEOVER_SECONDS: u32 = 60;
 pub struct Recovery {
     service: ImageService,
     requester: Requester,
+    token: OwnToken,
     complaint: Option<String>,
     swept: Option<Instant>,
 }
 
 impl Recovery {
-    /// `fake_token`: the registry knows callers by fake tokens (flavor `fakeauth`).
-    pub fn new(service: ImageService, fake_token: bool) -> Self {
+    /// `token` proves to the registry who asks.
+    pub fn new(service: ImageService, token: OwnToken) -> Self {
         let role = service.config().access.admin_role.clone();
-        let requester = Requester::service(&role, "req-recovery", fake_token);
+        let requester = Requester::service(&role, "req-recovery", None);
         Self {
             service,
             requester,
+            token,
             complaint: None,
             swept: None,
         }
@@ -44,6 +46,8 @@ impl Recovery {
     pub async fn run(mut self) {
         let pause = Duration::from_secs(self.service.leases.seconds().into()) / 3;
         loop {
+            let role = &self.service.config().access.admin_role;
+            self.requester.identity.token = self.token.get(role).await;
             match self.round().await {
                 Ok(()) => self.complaint = None,
                 Err(error) => self.complain(&error),
@@ -178,10 +182,14 @@ impl Recovery {
             RegistryError::Refused {
                 status: status @ (401 | 403),
                 ..
-            } => format!(
-                "the registry refuses this daemon's own calls ({status}): uploads that a crash \
-                 interrupts stay saving; with flavor trusted-auth set send_identity_headers"
-            ),
+            } => {
+                self.token.refused(self.requester.identity.token.as_ref());
+                format!(
+                    "the registry refuses this daemon's own calls ({status}): uploads that a \
+                     crash interrupts stay saving; with flavor trusted-auth set \
+                     send_identity_headers, with keystone give our user the admin_role"
+                )
+            }
             other => format!("renewal of leases and recovery fail: {other}"),
         };
         if self.complaint.as_ref() != Some(&complaint) {

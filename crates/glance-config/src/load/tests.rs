@@ -184,9 +184,9 @@ fn says_where_an_error_is_and_what_is_accepted() {
          from 0 to 65535"
     );
     assert_eq!(
-        case("[paste_deploy]\nflavor = keystone\n").error(),
-        "glance.conf, line 2: [paste_deploy] flavor: \"keystone\" cannot be used: keystone is not \
-         supported yet; accepted: none (or empty), trusted-auth or fakeauth"
+        case("[paste_deploy]\nflavor = basic\n").error(),
+        "glance.conf, line 2: [paste_deploy] flavor: \"basic\" cannot be used; accepted: none \
+         (or empty), keystone, trusted-auth or fakeauth"
     );
     assert_eq!(
         case("[DEFAULT]\nbind_port\n").error(),
@@ -224,7 +224,7 @@ fn never_shows_a_secret() {
 #[test]
 fn warns_once_of_what_has_no_effect() {
     let text = "[DEFAULT]\nbindport = 1\nbindport = 2\nregistry_client_insecure = true\n\
-                [service]\ndisk_formats = raw\ncolour = red\n[keystone_authtoken]\nauth_host = a\n\
+                [service]\ndisk_formats = raw\ncolour = red\n[keystone_authtoken]\nmemcached_servers = a\n\
                 [glance_store]\nrbd_store_user = u\n[oslo_messaging_rabbit]\nrabbit_host = r\n\
                 [paste_deploy]\nflavor = trusted-auth+caching\nconfig_file = x.ini\n";
     assert_eq!(
@@ -235,7 +235,7 @@ fn warns_once_of_what_has_no_effect() {
             "glance.conf, line 6: unknown option [service] disk_formats, ignored; is it \
              [image_format] disk_formats?",
             "glance.conf, line 7: unknown option [service] colour, ignored",
-            "glance.conf, line 9: [keystone_authtoken] auth_host is not supported, ignored",
+            "glance.conf, line 9: [keystone_authtoken] memcached_servers is not supported, ignored",
             "glance.conf, line 11: [glance_store] rbd_store_user is not supported, ignored",
             "glance.conf, line 13: [oslo_messaging_rabbit] rabbit_host is not supported, ignored",
             "[paste_deploy] flavor: caching is not supported, ignored",

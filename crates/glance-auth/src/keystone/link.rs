@@ -1,0 +1,171 @@
+//! Calls to Keystone: how long, how often, how many at once.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use glance_net::client::{Connector, connector, pooled};
+use glance_net::pause;
+use glance_net::tls::{TlsError, Trust};
+use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::{Method, Request};
+use hyper_util::client::legacy::{Client, Error as ClientError};
+use thiserror::Error;
+use tokio::sync::Semaphore;
+
+use super::settings::Settings;
+
+/// The longest answer that is read. Catalogues of large clouds have some hundred KiB.
+const ANSWER_LIMIT: usize = 4 << 20;
+/// No caller is kept waiting for longer, whatever is repeated.
+const PATIENCE: Duration = Duration::from_secs(20);
+/// Calls at once. Others wait for their turn.
+const AT_ONCE: usize = 64;
+
+/// Why there is no answer.
+#[derive(Debug, Error)]
+pub(super) enum LinkError {
+    /// No connection, or it broke.
+    #[error("it cannot be reached")]
+    Unreachable(#[source] ClientError),
+    /// The connection broke in the answer.
+    #[error("its answer broke off")]
+    Cut(#[source] Box<dyn std::error::Error + Send + Sync>),
+    /// The answer is longer than any that makes sense.
+    #[error("its answer has more than {ANSWER_LIMIT} bytes")]
+    TooLong,
+    /// No answer in time.
+    #[error("it does not answer in {} seconds", .0.as_secs())]
+    Timeout(Duration),
+    /// Somebody in front of Keystone says that it is away.
+    #[error("it is away: status {0}")]
+    Away(u16),
+    /// It did not answer the last call, and another call is finding out whether it is back.
+    #[error("it is being waited for")]
+    Waiting,
+    /// The call cannot be made at all.
+    #[error("the request cannot be made")]
+    Request(#[source] hyper::http::Error),
+}
+
+/// A call.
+pub(super) struct Call<'a> {
+    pub(super) method: Method,
+    /// What follows `/v3`.
+    pub(super) target: &'a str,
+    pub(super) headers: &'a [(HeaderName, HeaderValue)],
+    pub(super) body: Bytes,
+}
+
+/// An answer.
+pub(super) struct Reply {
+    pub(super) status: u16,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Bytes,
+}
+
+/// The way to Keystone.
+pub(super) struct Link {
+    client: Client<Connector, Full<Bytes>>,
+    base: String,
+    attempt: Duration,
+    retries: u32,
+    places: Semaphore,
+    /// The last call had no answer.
+    failing: AtomicBool,
+    /// While that is so, one call at a time finds out whether it is over; nobody waits behind it.
+    probe: Semaphore,
+}
+
+impl Link {
+    /// No connection is made yet. Blocks to read the file of certificates.
+    pub(super) fn new(settings: &Settings) -> Result<Self, TlsError> {
+        let tls = Trust {
+            ca_file: settings.tls.ca_file.as_deref(),
+            insecure: settings.tls.insecure,
+        };
+        Ok(Self {
+            client: pooled(connector(tls.config()?, settings.attempt)),
+            base: settings.base.clone(),
+            attempt: settings.attempt,
+            retries: settings.retries,
+            places: Semaphore::new(AT_ONCE),
+            failing: AtomicBool::new(false),
+            probe: Semaphore::new(1),
+        })
+    }
+
+    /// Makes a call, which must be one that may be repeated.
+    pub(super) async fn call(&self, call: Call<'_>) -> Result<Reply, LinkError> {
+        let _probe = match self.failing.load(Ordering::Relaxed) {
+            true => Some(self.probe.try_acquire().map_err(|_| LinkError::Waiting)?),
+            false => None,
+        };
+        let retries = match _probe {
+            Some(_) => 0,
+            None => self.retries,
+        };
+        let outcome = tokio::time::timeout(PATIENCE, async {
+            // It is never closed.
+            let _place = self.places.acquire().await;
+            self.persist(&call, retries).await
+        })
+        .await
+        .unwrap_or(Err(LinkError::Timeout(PATIENCE)));
+        self.failing.store(outcome.is_err(), Ordering::Relaxed);
+        outcome
+    }
+
+    async fn persist(&self, call: &Call<'_>, retries: u32) -> Result<Reply, LinkError> {
+        let mut attempt = 0;
+        loop {
+            let outcome = tokio::time::timeout(self.attempt, self.once(call))
+                .await
+                .unwrap_or(Err(LinkError::Timeout(self.attempt)));
+            match outcome {
+                Err(error) if attempt < retries => {
+                    attempt += 1;
+                    log::debug!("Keystone: {error}; attempt {attempt} of {retries} more");
+                    pause(attempt).await;
+                }
+                outcome => return outcome,
+            }
+        }
+    }
+
+    async fn once(&self, call: &Call<'_>) -> Result<Reply, LinkError> {
+        let mut request = Request::builder()
+            .method(call.method.clone())
+            .uri(format!("{}{}", self.base, call.target))
+            .body(Full::new(call.body.clone()))
+            .map_err(LinkError::Request)?;
+        let headers = request.headers_mut();
+        let json = HeaderValue::from_static("application/json");
+        headers.insert(ACCEPT, json.clone());
+        if !call.body.is_empty() {
+            headers.insert(CONTENT_TYPE, json);
+        }
+        headers.extend(call.headers.iter().cloned());
+        let response = self
+            .client
+            .request(request)
+            .await
+            .map_err(LinkError::Unreachable)?;
+        let status = response.status().as_u16();
+        if matches!(status, 429 | 502..=504) {
+            return Err(LinkError::Away(status));
+        }
+        let (head, body) = response.into_parts();
+        let body = Limited::new(body, ANSWER_LIMIT).collect().await;
+        let body = body.map_err(|error| match error.is::<LengthLimitError>() {
+            true => LinkError::TooLong,
+            false => LinkError::Cut(error),
+        })?;
+        Ok(Reply {
+            status,
+            headers: head.headers,
+            body: body.to_bytes(),
+        })
+    }
+}
