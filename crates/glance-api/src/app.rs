@@ -29,7 +29,7 @@ use crate::service::{ImageService, Requester};
 use crate::v1::call::Call;
 use crate::v1::fault::{Failure, UNDECODABLE};
 use crate::versions::{self, Listing, Route};
-use crate::{connection, v1};
+use crate::{connection, health, v1};
 
 /// What the requests of one reactor thread share.
 pub struct AppState {
@@ -147,12 +147,14 @@ async fn answer(
     let Ok(path) = path(request) else {
         return Failure::from(Fault::explained(400, UNDECODABLE)).response(request);
     };
+    if path == edge.config.healthcheck.path {
+        return health::answer(request, &edge.config).await;
+    }
     let accept = request
         .headers()
         .get("accept")
         .and_then(|value| value.to_str().ok());
     let route = match versions::negotiate(&path, accept, &edge.config.versions) {
-        Route::List(Listing::Choices) if path == "/healthcheck" => return health(request),
         Route::List(listing) => return version_list(edge, request, listing),
         route => route,
     };
@@ -210,17 +212,6 @@ fn path(request: &HttpRequest) -> Result<String, std::str::Utf8Error> {
     percent_decode(&target[..end])
         .decode_utf8()
         .map(std::borrow::Cow::into_owned)
-}
-
-/// Glance's health check: it serves, so it is healthy.
-fn health(request: &HttpRequest) -> HttpResponse {
-    match *request.method() {
-        Method::GET => HttpResponse::Ok()
-            .content_type("text/plain; charset=UTF-8")
-            .body("OK"),
-        Method::HEAD => HttpResponse::NoContent().finish(),
-        _ => Failure::not_allowed(Some("GET, HEAD")).response(request),
-    }
 }
 
 fn version_list(edge: &Edge, request: &HttpRequest, listing: Listing) -> HttpResponse {

@@ -8,6 +8,7 @@ mod caller;
 pub mod connection;
 pub mod cors;
 pub mod daemon;
+mod health;
 pub mod inspect;
 pub mod service;
 mod v1;

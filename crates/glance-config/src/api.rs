@@ -5,6 +5,7 @@ use crate::cors::CorsConfig;
 use crate::deletion::DeletionConfig;
 use crate::endpoint::{EndpointConfig, MiddlewareConfig};
 use crate::external::ExternalConfig;
+use crate::healthcheck::HealthcheckConfig;
 use crate::image_format::ImageFormatConfig;
 use crate::keystone_authtoken::KeystoneAuthtoken;
 use crate::limits::LimitsConfig;
@@ -66,6 +67,8 @@ program! {
         middleware: MiddlewareConfig,
         /// Which web pages may call.
         cors: CorsConfig,
+        /// What the health check tells.
+        healthcheck: HealthcheckConfig,
         /// What Glance has no option for.
         service: ServiceConfig,
     }

@@ -7,9 +7,11 @@ use crate::value::OptionValue;
 options! {
     /// Where the rules are that say who may do what.
     pub struct PolicyConfig in "oslo_policy" {
-        /// The file of policy rules, in JSON. A relative name is looked for beside the
+        /// The file of policy rules, in JSON or YAML. A relative name is looked for beside the
         /// configuration file, in ~/.glance, ~, /etc/glance and /etc. When the default name is
-        /// nowhere to be found, Glance's own rules apply.
+        /// nowhere to be found, Glance's own rules apply. A change of the file takes effect by
+        /// itself within two seconds; one that cannot be used is named in the log, and the old
+        /// rules stay.
         policy_file: PathBuf = "policy.json", live, was ["DEFAULT/policy_file"];
         /// The rule that decides where the file has none.
         policy_default_rule: String = "default", live, was ["DEFAULT/policy_default_rule"];

@@ -2,6 +2,7 @@
 
 use crate::access::AccessConfig;
 use crate::database::DatabaseConfig;
+use crate::healthcheck::HealthcheckConfig;
 use crate::keystone_authtoken::KeystoneAuthtoken;
 use crate::limits::LimitsConfig;
 use crate::listen::ListenConfig;
@@ -32,6 +33,8 @@ program! {
         keystone_authtoken: KeystoneAuthtoken,
         /// Who may do what.
         policy: PolicyConfig,
+        /// What the health check tells.
+        healthcheck: HealthcheckConfig,
         /// What Glance has no option for.
         service: ServiceConfig,
     }

@@ -7,6 +7,7 @@ pub mod access;
 pub mod crypt;
 pub mod fault;
 pub mod format;
+pub mod health;
 pub mod id;
 pub mod identity;
 pub mod image;

@@ -5,6 +5,7 @@ use actix_web::body::BoxBody;
 use actix_web::http::header::{self, HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use glance_auth::REJECTION;
+use glance_core::health::Health;
 use glance_core::json;
 use glance_core::wire::REQUEST_ID;
 use serde::Serialize;
@@ -16,8 +17,8 @@ use crate::error::Refusal;
 pub(crate) enum Answer {
     /// 200 with a JSON body.
     Json(Vec<u8>),
-    /// 200 with plain text.
-    Text(&'static str),
+    /// Of a health check.
+    Health(Health),
     /// 204.
     Nothing,
 }
@@ -41,8 +42,14 @@ pub(crate) fn respond(
 ) -> HttpResponse {
     let mut response = match outcome {
         Ok(Answer::Json(body)) => typed(StatusCode::OK, "application/json", body),
-        Ok(Answer::Text(text)) => typed(StatusCode::OK, "text/plain; charset=UTF-8", text.into()),
-        Ok(Answer::Nothing) => HttpResponse::new(StatusCode::NO_CONTENT),
+        Ok(Answer::Health(Health { status: 204, .. })) | Ok(Answer::Nothing) => {
+            HttpResponse::new(StatusCode::NO_CONTENT)
+        }
+        Ok(Answer::Health(health)) => {
+            let status = StatusCode::from_u16(health.status);
+            let status = status.unwrap_or(StatusCode::SERVICE_UNAVAILABLE);
+            typed(status, health.content_type, health.body.into_bytes())
+        }
         Err(refusal) => refuse(&refusal, method, accept),
     };
     let head = response.head_mut();

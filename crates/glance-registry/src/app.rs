@@ -7,16 +7,18 @@ use std::time::Instant;
 use actix_http::ConnectionType;
 use actix_web::body::{BodySize, MessageBody};
 use actix_web::http::header::{self, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::StatusCode;
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use glance_auth::{AuthError, Authenticator};
+use glance_config::HealthcheckConfig;
 use glance_config::rules::LiveRules;
 use glance_core::fault::Fault;
 use glance_core::identity::Identity;
 use glance_core::wire;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
 use crate::answer::{Answer, respond};
@@ -44,6 +46,9 @@ pub(crate) struct App {
     /// Whether the protocol is served at all (`enable_v1_registry`).
     pub(crate) enabled: bool,
     pub(crate) settings: RwLock<Settings>,
+    pub(crate) healthcheck: RwLock<Arc<HealthcheckConfig>>,
+    /// The port that the daemon listens on, for health checks.
+    pub(crate) port: u16,
     /// Requests that are being answered.
     pub(crate) running: AtomicUsize,
     /// Set when no further request is wanted on a connection.
@@ -69,6 +74,11 @@ impl Drop for Running<'_> {
 impl App {
     pub(crate) fn settings(&self) -> Settings {
         *self.settings.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    pub(crate) fn healthcheck(&self) -> Arc<HealthcheckConfig> {
+        let config = self.healthcheck.read();
+        config.unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 
@@ -98,7 +108,6 @@ impl Call {
 
 /// What a path and a method mean.
 enum Route<'a> {
-    Healthcheck,
     Index,
     Detail,
     Create,
@@ -121,7 +130,6 @@ enum Route<'a> {
 /// Python's Routes: paths match exactly, and a method that does not fit is an unknown path.
 fn route<'a>(method: &str, path: &[&'a str]) -> Option<Route<'a>> {
     Some(match (method, path) {
-        ("GET" | "HEAD", ["healthcheck"]) => Route::Healthcheck,
         (_, [""]) => Route::Index,
         ("GET", ["images"]) => Route::Index,
         ("POST", ["images"]) => Route::Create,
@@ -185,13 +193,13 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
     let accept = accept.map(str::to_owned);
     let mut tenant = None;
     // Before authentication, as Glance's healthcheck middleware.
-    let healthcheck = path == "/healthcheck" && matches!(method, Method::GET | Method::HEAD);
+    let healthcheck = path == app.healthcheck().path;
     let caller = match healthcheck {
         true => None,
         false => Some(app.auth.authenticate(request.head()).await),
     };
     let (outcome, identified) = match caller {
-        None => (Ok(Answer::Text("OK")), false),
+        None => (health(&app, &request).await, false),
         Some(Ok(mut caller)) => {
             caller.is_admin |= app.rules.current().policy.makes_admin(&caller);
             tenant.clone_from(&caller.tenant);
@@ -243,6 +251,19 @@ fn unidentified(error: AuthError) -> Refusal {
     }
 }
 
+/// The file system is asked on a thread that may wait for it.
+async fn health(app: &App, request: &HttpRequest) -> Result<Answer, Refusal> {
+    let (config, port) = (app.healthcheck(), app.port);
+    let method = request.method().clone();
+    let accept = request.headers().get(header::ACCEPT);
+    let accept = accept.and_then(|value| value.to_str().ok().map(str::to_owned));
+    let health = spawn_blocking(move || config.answer(port, method.as_str(), accept.as_deref()));
+    match health.await {
+        Ok(health) => Ok(Answer::Health(health)),
+        Err(error) => Err(Refusal::Broken(error.to_string())),
+    }
+}
+
 async fn dispatch(
     app: &App,
     caller: Identity,
@@ -274,7 +295,6 @@ async fn dispatch(
         request,
     };
     match route {
-        Route::Healthcheck => Ok(Answer::Text("OK")),
         Route::Index => images::index(app, call).await,
         Route::Detail => images::detail(app, call).await,
         Route::Create => images::create(app, call).await,

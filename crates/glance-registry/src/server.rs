@@ -80,6 +80,8 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
         rules,
         enabled: config.versions.enable_v1_registry,
         settings: settings(&config).into(),
+        healthcheck: Arc::new(config.healthcheck.clone()).into(),
+        port: config.listen.bind_port,
         running: AtomicUsize::new(0),
         stopping: AtomicBool::new(false),
     });
@@ -239,9 +241,16 @@ fn take_over(present: RegistryConfig, new: RegistryConfig, app: &App) -> Registr
     }
     let mut slot = app.settings.write().unwrap_or_else(PoisonError::into_inner);
     *slot = settings(&new);
+    let mut slot = app
+        .healthcheck
+        .write()
+        .unwrap_or_else(PoisonError::into_inner);
+    *slot = Arc::new(new.healthcheck.clone());
     RegistryConfig {
         limits: new.limits,
         log: new.log,
+        healthcheck: new.healthcheck,
+        policy: new.policy,
         ..present
     }
 }
