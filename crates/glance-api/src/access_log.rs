@@ -1,30 +1,36 @@
-//! One line in the log for each request, when its answer has left or was cut.
+//! One line in the log for each request, when its answer has left or was cut; its numbers, too.
 
 use std::sync::Arc;
 use std::time::Instant;
 
 use actix_web::body::{BodySize, MessageBody};
+use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse};
+use glance_metrics::Inside;
 
 use crate::connection;
+use crate::metrics::{METRICS, Route};
 use crate::service::Requester;
+use crate::v1::Action;
 
 const TARGET: &str = "glance.api.access";
 
 /// A line that is being filled. It shows no token and no query, which may hold anything.
 pub(crate) struct Line {
     since: Instant,
-    method: String,
-    path: String,
+    /// Method and path; none if nobody would read the line.
+    asked: Option<(String, String)>,
+    _running: Inside,
 }
 
 impl Line {
-    /// Begins the line of a request; none if nobody would read it.
+    /// Begins the line of a request; none if nobody wants to know anything of it.
     pub(crate) fn begin(request: &HttpRequest) -> Option<Self> {
-        log::log_enabled!(target: TARGET, log::Level::Info).then(|| Self {
+        let logged = log::log_enabled!(target: TARGET, log::Level::Info);
+        (logged || METRICS.enabled()).then(|| Self {
             since: Instant::now(),
-            method: request.method().to_string(),
-            path: request.path().to_owned(),
+            asked: logged.then(|| (request.method().to_string(), request.path().to_owned())),
+            _running: METRICS.requests.running.enter(),
         })
     }
 
@@ -34,28 +40,32 @@ impl Line {
         request: &HttpRequest,
         response: &HttpResponse,
         requester: Option<Arc<Requester>>,
+        route: Route,
     ) {
-        let status = response.status().as_u16();
+        let status = response.status();
+        let data = matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT)
+            && route == Route::V1(Action::Show);
+        let download = data.then(|| METRICS.downloads.enter());
         let write = move |bytes: u64, complete: bool| {
-            let Self {
-                since,
-                method,
-                path,
-            } = self;
-            let milliseconds = since.elapsed().as_secs_f64() * 1000.0;
-            let (id, tenant) = match &requester {
-                Some(requester) => (
-                    requester.request_id.as_str(),
-                    requester.identity.tenant.as_deref(),
-                ),
-                None => ("-", None),
-            };
-            let tenant = tenant.unwrap_or("-");
-            let cut = if complete { "" } else { ", cut off" };
-            log::info!(
-                target: TARGET,
-                "{method} {path} {status} {bytes} bytes {milliseconds:.1} ms {id} {tenant}{cut}"
-            );
+            drop(download);
+            let took = self.since.elapsed();
+            METRICS.answered(route, status.as_u16(), took);
+            if let Some((method, path)) = &self.asked {
+                let milliseconds = took.as_secs_f64() * 1000.0;
+                let (id, tenant) = match &requester {
+                    Some(requester) => (
+                        requester.request_id.as_str(),
+                        requester.identity.tenant.as_deref(),
+                    ),
+                    None => ("-", None),
+                };
+                let (status, tenant) = (status.as_u16(), tenant.unwrap_or("-"));
+                let cut = if complete { "" } else { ", cut off" };
+                log::info!(
+                    target: TARGET,
+                    "{method} {path} {status} {bytes} bytes {milliseconds:.1} ms {id} {tenant}{cut}"
+                );
+            }
         };
         match connection::handle(request) {
             Some(connection) => connection

@@ -29,7 +29,7 @@ use crate::service::{ImageService, Requester};
 use crate::v1::call::Call;
 use crate::v1::fault::{Failure, UNDECODABLE};
 use crate::versions::{self, Listing, Route};
-use crate::{connection, health, v1};
+use crate::{connection, health, metrics, v1};
 
 /// What the requests of one reactor thread share.
 pub struct AppState {
@@ -105,16 +105,28 @@ pub fn app(
         .default_service(web::to(serve))
 }
 
+/// What became known of a request while it was answered.
+struct Seen {
+    requester: Option<Arc<Requester>>,
+    route: metrics::Route,
+}
+
 async fn serve(request: HttpRequest, payload: web::Payload, state: Data<AppState>) -> HttpResponse {
     let line = Line::begin(&request);
-    let mut requester = None;
+    let mut seen = Seen {
+        requester: None,
+        route: metrics::Route::Refused,
+    };
     let mut response = match connection::refusal(&request) {
         Some(refusal) => refusal.response(),
         None => {
             let edge = state.edge();
             let mut response = match *request.method() {
-                Method::OPTIONS => preflight(&edge, &request),
-                _ => answer(&request, payload, &state, &edge, &mut requester).await,
+                Method::OPTIONS => {
+                    seen.route = metrics::Route::Preflight;
+                    preflight(&edge, &request)
+                }
+                _ => answer(&request, payload, &state, &edge, &mut seen).await,
             };
             edge.cors
                 .decorate(request.headers(), response.headers_mut());
@@ -123,7 +135,7 @@ async fn serve(request: HttpRequest, payload: web::Payload, state: Data<AppState
     };
     response.head_mut().set_camel_case_headers(true);
     if let Some(line) = line {
-        line.end(&request, &response, requester);
+        line.end(&request, &response, seen.requester, seen.route);
     }
     response
 }
@@ -142,22 +154,24 @@ async fn answer(
     payload: web::Payload,
     state: &Data<AppState>,
     edge: &Rc<Edge>,
-    requester: &mut Option<Arc<Requester>>,
+    seen: &mut Seen,
 ) -> HttpResponse {
     let Ok(path) = path(request) else {
         return Failure::from(Fault::explained(400, UNDECODABLE)).response(request);
     };
     if path == edge.config.healthcheck.path {
+        seen.route = metrics::Route::Health;
         return health::answer(request, &edge.config).await;
     }
     let accept = request
         .headers()
         .get("accept")
         .and_then(|value| value.to_str().ok());
-    let route = match versions::negotiate(&path, accept, &edge.config.versions) {
-        Route::List(listing) => return version_list(edge, request, listing),
-        route => route,
-    };
+    let route = versions::negotiate(&path, accept, &edge.config.versions);
+    seen.route = metrics::Route::of(&route, request.method().as_str());
+    if let Route::List(listing) = route {
+        return version_list(edge, request, listing);
+    }
     let rules = state.rules.current();
     let identity = match identify(&*state.authenticator, &rules.policy, request).await {
         Ok(identity) => identity,
@@ -169,7 +183,7 @@ async fn answer(
         identity,
         request_id,
     });
-    *requester = Some(asked_by.clone());
+    seen.requester = Some(asked_by.clone());
     let id = HeaderValue::try_from(asked_by.request_id.as_str());
     let mut response = match route {
         Route::V1(path) => {

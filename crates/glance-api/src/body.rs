@@ -13,6 +13,7 @@ use glance_store::error::{DataError, StoreError};
 use tokio::sync::{mpsc, oneshot};
 
 use crate::connection::{self, BodyFault, BodyLength, Handle};
+use crate::metrics::METRICS;
 
 /// One hop to another thread for about so many bytes.
 const BATCH: usize = 128 * 1024;
@@ -72,6 +73,7 @@ async fn pump(
     connection: Option<Handle>,
     batches: mpsc::Sender<Result<Batch, StoreError>>,
 ) {
+    let _upload = METRICS.uploads.enter();
     let mut batch = Batch::new();
     let mut filled = 0;
     loop {
@@ -82,6 +84,7 @@ async fn pump(
         };
         match chunk {
             Some(Ok(chunk)) => {
+                METRICS.received.add(chunk.len() as u64);
                 filled += chunk.len();
                 batch.push(chunk);
             }

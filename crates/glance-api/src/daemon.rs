@@ -19,8 +19,8 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::app::{self, AppState};
-use crate::connection;
 use crate::service::{ImageService, Leases, OwnToken, Recovery};
+use crate::{connection, metrics};
 
 /// Why the daemon did not start, or stopped by itself.
 #[derive(Debug, Error)]
@@ -102,16 +102,28 @@ fn start(args: Args) -> Result<(), DaemonError> {
     let rules = Arc::new(LiveRules::load(&config, &path)?);
     let stores = Arc::new(Stores::open(&config)?);
     let listener = listen(&config)?;
+    let metrics = config.metrics.bind().map_err(|(address, source)| {
+        let address = address.to_string();
+        DaemonError::Listen { address, source }
+    })?;
     let copies = config.external.copy_from_parallel.get();
     let leases = Leases::new(Uuid::new_v4().to_string(), config.service.lease(), copies);
+    if let Some(metrics) = metrics {
+        metrics::serve(metrics, stores.clone(), leases.clone()).map_err(DaemonError::Server)?;
+    }
     let registry = registry_options(&config);
     let options = connection_options(&config);
     let (publish, current) = watch::channel(Arc::new(config));
     let service = {
         let (stores, registry, current) = (stores.clone(), registry.clone(), current.clone());
+        let own_token = authenticator.service_token();
         // Each reactor thread has a client of the registry of its own.
         move || {
-            let client = RegistryClient::new(&registry);
+            let mut client = RegistryClient::new(&registry);
+            if let Some(token) = own_token.clone() {
+                // Recovery keeps it fresh.
+                client = client.vouched_by(Arc::new(move || token.held()));
+            }
             let (stores, leases) = (stores.clone(), leases.clone());
             ImageService::new(
                 client,

@@ -10,6 +10,7 @@ pub mod cors;
 pub mod daemon;
 mod health;
 pub mod inspect;
+mod metrics;
 pub mod service;
 mod v1;
 pub mod versions;

@@ -12,6 +12,7 @@ use crate::limits::LimitsConfig;
 use crate::listen::ListenConfig;
 use crate::location::LocationConfig;
 use crate::log::LogConfig;
+use crate::metrics::MetricsConfig;
 use crate::object::ObjectConfig;
 use crate::paste_deploy::PasteDeploy;
 use crate::policy::{PolicyConfig, PropertyProtectionConfig};
@@ -69,6 +70,8 @@ program! {
         cors: CorsConfig,
         /// What the health check tells.
         healthcheck: HealthcheckConfig,
+        /// Where numbers are fetched.
+        metrics: MetricsConfig,
         /// What Glance has no option for.
         service: ServiceConfig,
     }

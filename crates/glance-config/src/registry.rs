@@ -7,6 +7,7 @@ use crate::keystone_authtoken::KeystoneAuthtoken;
 use crate::limits::LimitsConfig;
 use crate::listen::ListenConfig;
 use crate::log::LogConfig;
+use crate::metrics::MetricsConfig;
 use crate::paste_deploy::PasteDeploy;
 use crate::policy::PolicyConfig;
 use crate::service::ServiceConfig;
@@ -35,6 +36,8 @@ program! {
         policy: PolicyConfig,
         /// What the health check tells.
         healthcheck: HealthcheckConfig,
+        /// Where numbers are fetched.
+        metrics: MetricsConfig,
         /// What Glance has no option for.
         service: ServiceConfig,
     }

@@ -4,6 +4,7 @@
 //! reactor thread its own.
 
 mod caller;
+mod calls;
 mod error;
 mod images;
 mod leases;
@@ -11,6 +12,7 @@ mod members;
 mod transport;
 
 pub use caller::{Caller, Forwarding};
+pub use calls::CALLS;
 pub use error::RegistryError;
 pub use images::Limits;
-pub use transport::{Options, RegistryClient};
+pub use transport::{Options, RegistryClient, Vouching};

@@ -1,9 +1,12 @@
 //! One call: the request out, the answer in, and what its status means.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use glance_core::identity::Token;
+use glance_core::wire;
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
 use hyper::{Method, Request, Response};
@@ -14,6 +17,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::caller::{Caller, Forwarding};
+use crate::calls::{self, CALLS};
 use crate::error::{Failure, RegistryError};
 
 /// The longest answer that is read: a thousand images with a thousand properties fit.
@@ -41,7 +45,11 @@ pub struct RegistryClient {
     base_url: String,
     wait: Duration,
     forwarding: Forwarding,
+    vouching: Option<Vouching>,
 }
+
+/// Where the token is that vouches for callers, if there is one now. Must not wait.
+pub type Vouching = Arc<dyn Fn() -> Option<Token> + Send + Sync>;
 
 impl fmt::Debug for RegistryClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -58,6 +66,8 @@ pub(crate) struct Call<'a> {
     pub(crate) target: String,
     pub(crate) body: Bytes,
     pub(crate) headers: &'a [(&'static str, String)],
+    /// Our own token, which vouches for the caller.
+    voucher: Option<Token>,
 }
 
 /// The header that tells our registry of a quota; nothing where there is none.
@@ -75,6 +85,7 @@ impl<'a> Call<'a> {
             target: target.into(),
             body: Bytes::new(),
             headers: &[],
+            voucher: None,
         }
     }
 
@@ -106,6 +117,17 @@ impl RegistryClient {
             base_url: options.base_url.clone(),
             wait: options.timeout.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT),
             forwarding: options.forwarding,
+            vouching: None,
+        }
+    }
+
+    /// A caller's token may expire while his upload runs. A registry that no longer takes it is
+    /// asked once more, with a token of our own in `X-Service-Token` that vouches for him:
+    /// keystonemiddleware then accepts that the caller's has expired.
+    pub fn vouched_by(self, vouching: Vouching) -> Self {
+        Self {
+            vouching: Some(vouching),
+            ..self
         }
     }
 
@@ -124,7 +146,7 @@ impl RegistryClient {
     pub(crate) async fn send(
         &self,
         caller: Caller<'_>,
-        call: Call<'_>,
+        mut call: Call<'_>,
     ) -> Result<Bytes, RegistryError> {
         let repeatable = call.method == Method::GET;
         match self.send_in_time(caller, &call).await {
@@ -132,8 +154,23 @@ impl RegistryClient {
                 log::debug!("repeating {} {}: {source}", call.method, call.target);
                 self.send_in_time(caller, &call).await
             }
+            Err(RegistryError::Refused { status: 401, text }) => match self.voucher() {
+                Some(voucher) => {
+                    call.voucher = Some(voucher);
+                    self.send_in_time(caller, &call).await
+                }
+                None => Err(RegistryError::Refused { status: 401, text }),
+            },
             outcome => outcome,
         }
+    }
+
+    fn voucher(&self) -> Option<Token> {
+        let vouching = self
+            .vouching
+            .as_ref()
+            .filter(|_| self.forwarding.user_token);
+        vouching.and_then(|token| token())
     }
 
     async fn send_in_time(
@@ -141,9 +178,15 @@ impl RegistryClient {
         caller: Caller<'_>,
         call: &Call<'_>,
     ) -> Result<Bytes, RegistryError> {
-        tokio::time::timeout(self.wait, self.send_once(caller, call))
+        let running = CALLS.begin();
+        let outcome = tokio::time::timeout(self.wait, self.send_once(caller, call))
             .await
-            .map_err(|_| RegistryError::unavailable(Failure::Timeout(self.wait.as_secs())))?
+            .unwrap_or_else(|_| {
+                let failure = Failure::Timeout(self.wait.as_secs());
+                Err(RegistryError::unavailable(failure))
+            });
+        running.end(calls::outcome(&outcome));
+        outcome
     }
 
     async fn send_once(&self, caller: Caller<'_>, call: &Call<'_>) -> Result<Bytes, RegistryError> {
@@ -161,6 +204,12 @@ impl RegistryClient {
             headers.insert(HeaderName::from_static(name), value);
         }
         self.forwarding.apply(caller, headers);
+        if let Some(voucher) = &call.voucher {
+            let mut value =
+                HeaderValue::from_str(voucher.expose()).map_err(RegistryError::malformed)?;
+            value.set_sensitive(true);
+            headers.insert(HeaderName::from_static(wire::SERVICE_TOKEN), value);
+        }
         let response = self
             .client
             .request(request)

@@ -110,6 +110,11 @@ pub trait ImageStore: fmt::Debug + Send + Sync + 'static {
     /// What it can do.
     fn capabilities(&self) -> Capabilities;
 
+    /// How often it has failed since it last did its work, where that is counted.
+    fn failures(&self) -> Option<u32> {
+        None
+    }
+
     /// Keeps `data` as the data of image `id` and says where.
     ///
     /// Creates only: [`StoreError::Duplicate`] if the image has data already, which stays as it is.

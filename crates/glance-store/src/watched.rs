@@ -107,6 +107,10 @@ impl ImageStore for Watched {
         self.store.capabilities()
     }
 
+    fn failures(&self) -> Option<u32> {
+        Some(self.health().failures)
+    }
+
     async fn add(
         &self,
         id: &ImageId,

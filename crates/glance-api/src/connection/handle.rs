@@ -11,6 +11,7 @@ use std::{
 use actix_web::dev::RequestHead;
 
 use super::{head::Head, refusal::Refusal, sendfile::Transfer};
+use crate::metrics::METRICS;
 
 /// The connection that a request came by. Cheap to clone, bound to its thread.
 #[derive(Clone)]
@@ -215,6 +216,7 @@ impl Shared {
 
     pub(super) fn count(&self, bytes: u64) {
         self.body_bytes.set(self.body_bytes.get() + bytes);
+        METRICS.sent.add(bytes);
     }
 
     pub(super) fn continue_body(&self) {

@@ -26,9 +26,19 @@ const WAITING: usize = 1000;
 /// The pause between attempts to tell the registry that a copy failed.
 const PAUSE: Duration = Duration::from_secs(1);
 
+/// How many copies there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct CopyCount {
+    /// Copies that have their turn.
+    pub(crate) running: usize,
+    /// Copies that will have it.
+    pub(crate) waiting: usize,
+}
+
 /// The copies of a daemon.
 #[derive(Debug)]
 pub(super) struct Copies {
+    parallel: usize,
     running: Arc<Semaphore>,
     accepted: Arc<Semaphore>,
 }
@@ -54,8 +64,20 @@ impl Copies {
     pub(super) fn new(parallel: usize) -> Self {
         let parallel = parallel.clamp(1, Semaphore::MAX_PERMITS - WAITING);
         Self {
+            parallel,
             running: Arc::new(Semaphore::new(parallel)),
             accepted: Arc::new(Semaphore::new(parallel + WAITING)),
+        }
+    }
+
+    /// How many there are now.
+    pub(super) fn count(&self) -> CopyCount {
+        let accepted = self.parallel + WAITING - self.accepted.available_permits();
+        let running = self.parallel - self.running.available_permits();
+        CopyCount {
+            running,
+            // One may have ended between the two looks.
+            waiting: accepted.saturating_sub(running),
         }
     }
 
@@ -180,6 +202,11 @@ mod tests {
             .filter_map(|p| p.running.clone().try_acquire_owned().ok())
             .collect();
         assert_eq!(turns.len(), 2);
+        let full = CopyCount {
+            running: 2,
+            waiting: WAITING,
+        };
+        assert_eq!(copies.count(), full);
         drop(turns);
         drop(places);
         assert!(copies.place().is_some());

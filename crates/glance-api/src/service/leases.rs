@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-use super::copy::{Copies, Place};
+use super::copy::{Copies, CopyCount, Place};
 
 /// The uploads of this daemon: at most one for each image.
 #[derive(Debug)]
@@ -67,6 +67,16 @@ impl Leases {
     /// Accepts a copy from outside, unless too many wait already.
     pub(super) fn place_for_copy(&self) -> Option<Place> {
         self.copies.place()
+    }
+
+    /// How many copies from outside run and wait.
+    pub(crate) fn copies(&self) -> CopyCount {
+        self.copies.count()
+    }
+
+    /// How many images are being uploaded.
+    pub(crate) fn count(&self) -> usize {
+        self.uploads().len()
     }
 
     /// Ends the upload of image `id`, if this daemon runs one.
