@@ -22,6 +22,7 @@ mod glance_configuration;
 mod glance_database;
 mod healthcheck;
 mod inspect;
+mod keystone;
 mod lifecycle;
 mod logging;
 mod mismatch;

@@ -35,6 +35,8 @@ pub const PURGE_PROPS: &str = "x-glance-registry-purge-props";
 pub const REQUEST_ID: &str = "x-openstack-request-id";
 /// The caller's token (`use_user_token`).
 pub const AUTH_TOKEN: &str = "x-auth-token";
+/// A service's token, which vouches for the caller's.
+pub const SERVICE_TOKEN: &str = "x-service-token";
 /// `Confirmed`, or the identity is not to be believed.
 pub const IDENTITY_STATUS: &str = "x-identity-status";
 /// The caller's user.

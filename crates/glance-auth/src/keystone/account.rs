@@ -119,6 +119,11 @@ impl Account {
         }
     }
 
+    /// The token that is there, if it has not expired.
+    pub(super) fn held_alive(&self) -> Option<Arc<Held>> {
+        self.held().filter(|held| Instant::now() < held.dead)
+    }
+
     fn held(&self) -> Option<Arc<Held>> {
         self.slot().clone()
     }

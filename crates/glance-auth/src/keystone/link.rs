@@ -38,9 +38,9 @@ pub(super) enum LinkError {
     /// No answer in time.
     #[error("it does not answer in {} seconds", .0.as_secs())]
     Timeout(Duration),
-    /// Somebody in front of Keystone says that it is away.
-    #[error("it is away: status {0}")]
-    Away(u16),
+    /// Keystone, or somebody in front of it, cannot do it now.
+    #[error("it is in trouble: status {0}")]
+    Trouble(u16),
     /// It did not answer the last call, and another call is finding out whether it is back.
     #[error("it is being waited for")]
     Waiting,
@@ -113,7 +113,9 @@ impl Link {
         })
         .await
         .unwrap_or(Err(LinkError::Timeout(PATIENCE)));
-        self.failing.store(outcome.is_err(), Ordering::Relaxed);
+        // One question that Keystone stumbles over must not keep others from asking theirs.
+        let failing = matches!(&outcome, Err(error) if !matches!(error, LinkError::Trouble(500)));
+        self.failing.store(failing, Ordering::Relaxed);
         outcome
     }
 
@@ -153,8 +155,8 @@ impl Link {
             .await
             .map_err(LinkError::Unreachable)?;
         let status = response.status().as_u16();
-        if matches!(status, 429 | 502..=504) {
-            return Err(LinkError::Away(status));
+        if matches!(status, 429 | 500 | 502..=504) {
+            return Err(LinkError::Trouble(status));
         }
         let (head, body) = response.into_parts();
         let body = Limited::new(body, ANSWER_LIMIT).collect().await;

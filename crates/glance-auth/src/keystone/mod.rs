@@ -21,6 +21,7 @@ use actix_http::header::HeaderName;
 use async_trait::async_trait;
 use glance_config::KeystoneAuthtoken;
 use glance_core::identity::{Identity, Token};
+use glance_core::wire;
 
 use crate::{AccessRules, AuthError, AuthSetupError, Authenticator};
 use cache::Unknown;
@@ -30,10 +31,10 @@ use verdict::Verdict;
 
 pub use settings::SettingsError;
 
-const USER_TOKEN: HeaderName = HeaderName::from_static("x-auth-token");
+const USER_TOKEN: HeaderName = HeaderName::from_static(wire::AUTH_TOKEN);
 /// Swift's old name for it, which keystonemiddleware knows everywhere.
 const STORAGE_TOKEN: HeaderName = HeaderName::from_static("x-storage-token");
-const SERVICE_TOKEN: HeaderName = HeaderName::from_static("x-service-token");
+const SERVICE_TOKEN: HeaderName = HeaderName::from_static(wire::SERVICE_TOKEN);
 
 /// No kind of token is longer; Keystone itself takes 255 characters of most kinds.
 const LONGEST_TOKEN: usize = 8192;
@@ -153,6 +154,11 @@ impl ServiceToken {
     /// A token that is good for a while, or none if Keystone gives none now; why is in the log.
     pub async fn token(&self) -> Option<Token> {
         self.0.own_token().await
+    }
+
+    /// The token that we hold, if we do; nobody is asked for one.
+    pub fn held(&self) -> Option<Token> {
+        self.0.own_token_held()
     }
 
     /// Somebody refused the token: the next one will be another.

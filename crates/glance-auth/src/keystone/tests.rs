@@ -303,5 +303,6 @@ async fn odd_answers_are_no_verdict() {
         AuthError::Unavailable
     );
     with_token(&keystone, "user-1").await.unwrap();
-    assert_eq!(server.count("GET"), 2);
+    // It is asked twice about the first.
+    assert_eq!(server.count("GET"), 3);
 }

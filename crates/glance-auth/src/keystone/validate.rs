@@ -163,6 +163,11 @@ impl Validator {
         }
     }
 
+    pub(super) fn own_token_held(&self) -> Option<Token> {
+        let held = self.account.held_alive()?;
+        held.token.to_str().ok().map(Token::new)
+    }
+
     pub(super) fn own_token_refused(&self, token: &Token) {
         self.account.forget_text(token.expose());
     }
