@@ -6,8 +6,8 @@ use std::time::Instant;
 
 use actix_http::ConnectionType;
 use actix_web::body::{BodySize, MessageBody};
-use actix_web::http::header::{self, HeaderValue};
 use actix_web::http::StatusCode;
+use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use glance_auth::{AuthError, Authenticator};
@@ -24,7 +24,7 @@ use uuid::Uuid;
 use crate::answer::{Answer, respond};
 use crate::db::Db;
 use crate::error::Refusal;
-use crate::{body, images, leases, members, recovery};
+use crate::{body, images, leases, members, metrics, recovery};
 
 /// What can change while the daemon runs.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +108,7 @@ impl Call {
 
 /// What a path and a method mean.
 enum Route<'a> {
+    Root,
     Index,
     Detail,
     Create,
@@ -130,7 +131,7 @@ enum Route<'a> {
 /// Python's Routes: paths match exactly, and a method that does not fit is an unknown path.
 fn route<'a>(method: &str, path: &[&'a str]) -> Option<Route<'a>> {
     Some(match (method, path) {
-        (_, [""]) => Route::Index,
+        (_, [""]) => Route::Root,
         ("GET", ["images"]) => Route::Index,
         ("POST", ["images"]) => Route::Create,
         ("GET", ["images", "detail"]) => Route::Detail,
@@ -155,6 +156,29 @@ fn route<'a>(method: &str, path: &[&'a str]) -> Option<Route<'a>> {
 }
 
 impl Route<'_> {
+    /// Its place in [`metrics::NAMES`].
+    fn number(&self) -> usize {
+        match self {
+            Self::Root => 0,
+            Self::Index => 1,
+            Self::Detail => 2,
+            Self::Create => 3,
+            Self::Show(_) => 4,
+            Self::Update(_) => 5,
+            Self::Delete(_) => 6,
+            Self::Members(_) => 7,
+            Self::ReplaceMembers(_) => 8,
+            Self::AddMember(..) => 9,
+            Self::RemoveMember(..) => 10,
+            Self::SharedImages(_) => 11,
+            Self::AcquireLease(_) => 12,
+            Self::RenewLeases => 13,
+            Self::ReleaseLease(_) => 14,
+            Self::TakeOver => 15,
+            Self::MembersOnly => metrics::UNKNOWN,
+        }
+    }
+
     fn takes_body(&self) -> bool {
         matches!(
             self,
@@ -183,6 +207,8 @@ impl Route<'_> {
 pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>) -> HttpResponse {
     let started = Instant::now();
     let _running = Running::begin(&app);
+    let _counted = metrics::REQUESTS.running.enter();
+    let mut number = metrics::REFUSED;
     let request_id = request_id(&request, app.settings().request_id_length);
     let method = request.method().clone();
     let path = request.uri().path().to_owned();
@@ -199,11 +225,15 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
         false => Some(app.auth.authenticate(request.head()).await),
     };
     let (outcome, identified) = match caller {
-        None => (health(&app, &request).await, false),
+        None => {
+            number = metrics::HEALTH;
+            (health(&app, &request).await, false)
+        }
         Some(Ok(mut caller)) => {
             caller.is_admin |= app.rules.current().policy.makes_admin(&caller);
             tenant.clone_from(&caller.tenant);
-            (dispatch(&app, caller, request, payload, &path).await, true)
+            let outcome = dispatch(&app, caller, request, payload, &path, &mut number).await;
+            (outcome, true)
         }
         // Glance knows no request id before it knows the caller.
         Some(Err(error)) => (Err(unidentified(error)), false),
@@ -232,10 +262,11 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
         BodySize::Sized(bytes) => bytes,
         BodySize::None | BodySize::Stream => 0,
     };
+    let (status, took) = (response.status().as_u16(), started.elapsed());
+    metrics::REQUESTS.answered(number, status, took);
     log::info!(
-        "{method} {path} {} {bytes} {:.1} ms {request_id} {}",
-        response.status().as_u16(),
-        started.elapsed().as_secs_f64() * 1000.0,
+        "{method} {path} {status} {bytes} {:.1} ms {request_id} {}",
+        took.as_secs_f64() * 1000.0,
         tenant.as_deref().unwrap_or("-"),
     );
     response
@@ -270,13 +301,16 @@ async fn dispatch(
     request: HttpRequest,
     payload: Payload,
     path: &str,
+    number: &mut usize,
 ) -> Result<Answer, Refusal> {
     let path = percent_decode_str(path)
         .decode_utf8()
         .map_err(|_| undecodable())?;
     let segments: Vec<&str> = path.strip_prefix('/').unwrap_or(&path).split('/').collect();
     let method = request.method().clone();
-    let Some(route) = route(method.as_str(), &segments).filter(|_| app.enabled) else {
+    let found = route(method.as_str(), &segments).filter(|_| app.enabled);
+    *number = found.as_ref().map_or(metrics::UNKNOWN, Route::number);
+    let Some(route) = found else {
         let known = ["GET", "HEAD", "POST", "PUT", "DELETE", "PATCH"].contains(&method.as_str());
         return Err(Refusal::bare(if known { 404 } else { 501 }));
     };
@@ -295,7 +329,7 @@ async fn dispatch(
         request,
     };
     match route {
-        Route::Index => images::index(app, call).await,
+        Route::Root | Route::Index => images::index(app, call).await,
         Route::Detail => images::detail(app, call).await,
         Route::Create => images::create(app, call).await,
         Route::Show(id) => images::show(app, call, id).await,
@@ -339,4 +373,20 @@ fn request_id(request: &HttpRequest, longest: usize) -> String {
     // Header text is ASCII, so every index is a boundary.
     id.truncate(longest.max(4));
     id
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_route_is_measured_under_its_own_name() {
+        for (number, name) in metrics::NAMES[..metrics::UNKNOWN].iter().enumerate() {
+            let path = name.path.replace("{id}", "a").replace("{tenant}", "b");
+            let method = name.method.replace('*', "GET");
+            let segments: Vec<&str> = path[1..].split('/').collect();
+            let found = route(&method, &segments).unwrap();
+            assert_eq!(found.number(), number, "{method} {path}");
+        }
+    }
 }

@@ -14,6 +14,7 @@ mod isotime;
 mod leases;
 pub mod manage;
 mod members;
+mod metrics;
 mod query;
 mod recovery;
 pub mod server;

@@ -22,6 +22,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, Settings, serve};
 use crate::db::{Db, OpenError, Target, UrlError};
+use crate::metrics;
 
 /// Why the daemon cannot run.
 #[derive(Debug, Error)]
@@ -85,6 +86,13 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
         running: AtomicUsize::new(0),
         stopping: AtomicBool::new(false),
     });
+    let metrics = config.metrics.bind().map_err(|(address, source)| {
+        let address = address.to_string();
+        ServerError::Bind { address, source }
+    })?;
+    if let Some(listener) = metrics {
+        metrics::serve(listener, app.clone()).map_err(ServerError::Serve)?;
+    }
     actix_web::rt::System::new().block_on(async {
         let server = listen(&config, app.clone())?;
         let patience = config.service.shutdown_timeout;

@@ -6,6 +6,7 @@ mod arms;
 mod clock;
 mod conditions;
 mod connection;
+mod counts;
 mod error;
 mod images;
 mod leases;
@@ -36,6 +37,7 @@ use tokio::sync::oneshot;
 
 pub use clock::SqlTime;
 pub use connection::{Target, UrlError};
+pub use counts::images_by_status;
 pub use error::DbError;
 pub use images::{NewImage, Update, Values, delete, find, insert, update};
 pub use leases::{Lease, acquire, release, renew};
@@ -52,6 +54,7 @@ pub use rows::{ImageRecord, ImageRow, Summary};
 pub use scope::{Deleted, Filters, Scope, TextFilter};
 
 use connection::Pool;
+pub use readers::Load;
 use readers::Readers;
 use writer::{Job, Writer};
 
@@ -119,6 +122,11 @@ impl Db {
     /// The number of connections that readers have open.
     pub fn open_readers(&self) -> u32 {
         self.pool.state().connections
+    }
+
+    /// How busy the threads are.
+    pub fn load(&self) -> Load {
+        self.readers.load(self.writer.waiting())
     }
 
     /// Asks a question. One with several parts that must agree asks them in a transaction.

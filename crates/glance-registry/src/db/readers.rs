@@ -23,6 +23,20 @@ pub(super) type Job = Box<dyn FnOnce(Result<&mut SqliteConnection, DbError>) + S
 /// The threads; they end when this is dropped and the last job is done.
 pub(super) struct Readers {
     queue: Arc<Queue>,
+    threads: usize,
+}
+
+/// How busy the threads of a database are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Threads that read just now.
+    pub busy: usize,
+    /// Threads that wait for questions.
+    pub idle: usize,
+    /// Questions that wait for a thread.
+    pub reads_waiting: usize,
+    /// Changes that wait for the thread that writes.
+    pub writes_waiting: usize,
 }
 
 struct Queue {
@@ -79,7 +93,18 @@ impl Readers {
                     }
                 })?;
         }
-        Ok(Self { queue })
+        Ok(Self { queue, threads })
+    }
+
+    /// How busy they are, and how many changes wait besides.
+    pub(super) fn load(&self, writes_waiting: usize) -> Load {
+        let state = self.queue.lock();
+        Load {
+            busy: self.threads.saturating_sub(state.idle),
+            idle: state.idle,
+            reads_waiting: state.jobs.len(),
+            writes_waiting,
+        }
     }
 
     /// Hands a job to the threads. It gets an error instead of a connection when there is none, or

@@ -4,6 +4,8 @@
 //! alone. Nobody is told of success before the transaction is on the disk.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
@@ -31,20 +33,32 @@ pub(super) struct Job {
 /// The thread and the way to it. Dropping it finishes what waits.
 pub(super) struct Writer {
     jobs: Option<SyncSender<Job>>,
+    waiting: Arc<AtomicUsize>,
     thread: Option<JoinHandle<()>>,
 }
 
 impl Writer {
     /// Starts the thread with a connection that is ready to write.
     pub(super) fn start(target: Target, conn: SqliteConnection) -> std::io::Result<Self> {
-        let (jobs, waiting) = sync_channel(WAITING);
+        let (jobs, incoming) = sync_channel(WAITING);
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let queue = Queue {
+            jobs: incoming,
+            waiting: Arc::clone(&waiting),
+        };
         let thread = thread::Builder::new()
             .name("db-write".to_owned())
-            .spawn(move || serve(&target, conn, &waiting))?;
+            .spawn(move || serve(&target, conn, &queue))?;
         Ok(Self {
             jobs: Some(jobs),
+            waiting,
             thread: Some(thread),
         })
+    }
+
+    /// Changes that wait.
+    pub(super) fn waiting(&self) -> usize {
+        self.waiting.load(Relaxed)
     }
 
     /// Hands a change to the thread, or refuses it when too many wait.
@@ -52,7 +66,13 @@ impl Writer {
         let Some(jobs) = &self.jobs else {
             return;
         };
-        match jobs.try_send(job) {
+        // Before it is there, or the thread might take it off first.
+        self.waiting.fetch_add(1, Relaxed);
+        let sent = jobs.try_send(job);
+        if sent.is_err() {
+            self.waiting.fetch_sub(1, Relaxed);
+        }
+        match sent {
             Ok(()) => {}
             Err(TrySendError::Full(job)) => {
                 (job.refuse)(Err(DbError::Unavailable(
@@ -78,15 +98,29 @@ impl Drop for Writer {
     }
 }
 
-fn serve(target: &Target, conn: SqliteConnection, waiting: &Receiver<Job>) {
-    let mut conn = Some(conn);
-    while let Ok(first) = waiting.recv() {
-        let mut jobs = vec![first];
+/// The thread's end of the way.
+struct Queue {
+    jobs: Receiver<Job>,
+    waiting: Arc<AtomicUsize>,
+}
+
+impl Queue {
+    /// The changes for the next transaction; none when there will be no more.
+    fn next(&self) -> Option<Vec<Job>> {
+        let mut jobs = vec![self.jobs.recv().ok()?];
         while jobs.len() < TOGETHER
-            && let Ok(job) = waiting.try_recv()
+            && let Ok(job) = self.jobs.try_recv()
         {
             jobs.push(job);
         }
+        self.waiting.fetch_sub(jobs.len(), Relaxed);
+        Some(jobs)
+    }
+}
+
+fn serve(target: &Target, conn: SqliteConnection, queue: &Queue) {
+    let mut conn = Some(conn);
+    while let Some(jobs) = queue.next() {
         let usable = match conn.take() {
             Some(conn) => Ok(conn),
             None => connection::establish(target),
