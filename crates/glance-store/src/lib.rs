@@ -15,6 +15,7 @@ pub mod guard;
 pub mod http;
 pub mod md5;
 mod net;
+pub mod object;
 mod off_reactor;
 mod parts;
 pub mod store;

@@ -15,6 +15,7 @@ use crate::file::{FileStore, FileStoreOptions};
 use crate::guard::{ExternalUrl, Refusal};
 use crate::http::HttpStore;
 use crate::md5::Md5Pool;
+use crate::object::CloudStore;
 use crate::store::{Added, ByteRange, ImageStat, ImageStore};
 use crate::tally::{Limits, Tally};
 use crate::verified::Verified;
@@ -68,6 +69,14 @@ impl Stores {
                     let store = Arc::new(HttpStore::open(&config.external)?);
                     http = Some(Arc::clone(&store));
                     stores.push(store);
+                }
+                CloudStore::GS => {
+                    let store = CloudStore::gs(&config.object)?;
+                    stores.push(Watched::new(Arc::new(store)));
+                }
+                CloudStore::AZURE => {
+                    let store = CloudStore::azure(&config.object)?;
+                    stores.push(Watched::new(Arc::new(store)));
                 }
                 _ => {
                     log::warn!(
