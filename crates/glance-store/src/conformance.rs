@@ -251,7 +251,8 @@ pub async fn deletes(store: &dyn ImageStore) {
     store.delete(&again, &nobody()).await.unwrap();
 }
 
-/// A reader that has the data open gets all of it.
+/// A reader that has the data open gets all of it: always from a file; where a server has it, the
+/// server decides, and the reader gets all of it or an error.
 pub async fn readers_read_on_after_a_delete(store: &dyn ImageStore) {
     let bytes = bytes(3 * 1024 * 1024);
     let location = add(store, &ImageId::generate(), exactly(&bytes))
@@ -265,7 +266,14 @@ pub async fn readers_read_on_after_a_delete(store: &dyn ImageStore) {
     let mut got = stream.next().await.unwrap().unwrap().concat();
     store.delete(&location, &nobody()).await.unwrap();
     while let Some(batch) = stream.next().await {
-        got.extend(batch.unwrap().concat());
+        match batch {
+            Ok(batch) => got.extend(batch.concat()),
+            Err(error) if store.schemes().contains(&"file") => panic!("{error:?}"),
+            Err(_) => {
+                assert!(got.len() < bytes.len() && bytes.starts_with(&got));
+                return;
+            }
+        }
     }
     assert!(got == bytes);
 }

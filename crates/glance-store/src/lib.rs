@@ -20,6 +20,7 @@ mod off_reactor;
 mod parts;
 pub mod store;
 pub mod stores;
+pub mod swift;
 mod tally;
 mod verified;
 mod watched;

@@ -17,6 +17,7 @@ use crate::http::HttpStore;
 use crate::md5::Md5Pool;
 use crate::object::CloudStore;
 use crate::store::{Added, ByteRange, ImageStat, ImageStore};
+use crate::swift::SwiftStore;
 use crate::tally::{Limits, Tally};
 use crate::verified::Verified;
 use crate::watched::Watched;
@@ -76,6 +77,10 @@ impl Stores {
                 }
                 CloudStore::AZURE => {
                     let store = CloudStore::azure(&config.object)?;
+                    stores.push(Watched::new(Arc::new(store)));
+                }
+                SwiftStore::NAME => {
+                    let store = SwiftStore::open(&config.swift, md5.clone())?;
                     stores.push(Watched::new(Arc::new(store)));
                 }
                 _ => {

@@ -1,0 +1,382 @@
+//! The swift store: image data in OpenStack Swift.
+//!
+//! An image is an object with the image's id as its name. Large ones, and those of unknown size, are
+//! static large objects: segments beside the image, which is a manifest of them; the image appears
+//! when its manifest does. What Glance kept as dynamic large objects is read and deleted, too.
+//!
+//! Memory for each transfer: a download half a mebibyte; an upload in one piece half a mebibyte; an
+//! upload in segments two of them (8 MiB each), and up to `swift_store_upload_parallel` + 1 as far
+//! as `swift_store_upload_memory` allows, which all uploads share; and 32 bytes for each segment.
+
+mod account;
+mod answer;
+mod download;
+mod error;
+mod held;
+mod location;
+mod manifest;
+mod measured;
+mod names;
+mod object;
+mod options;
+mod remove;
+mod share;
+mod sign_on;
+mod turns;
+mod upload;
+
+use std::collections::{HashMap, HashSet};
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use futures_util::{StreamExt, TryStreamExt, stream};
+use glance_config::SwiftConfig;
+use glance_core::id::ImageId;
+use glance_core::identity::Identity;
+use glance_core::location::LocationUrl;
+use serde_json::{Map, Value};
+use tokio::sync::OnceCell;
+
+use account::{Account, Who};
+use location::{Access, SwiftLocation};
+use options::Options;
+use sign_on::{Credentials, SignOn, endpoint, secret};
+use turns::Turns;
+use upload::Upload;
+
+use crate::data::ImageData;
+use crate::error::{StartError, StoreError};
+use crate::md5::Md5Pool;
+use crate::net::client::ServerClient;
+use crate::net::tls::Trust;
+use crate::store::{Added, ByteRange, Capabilities, HeldStream, ImageStat, ImageStore, Readers};
+
+/// So many users' tokens are kept, and so many containers known; then it begins anew.
+const REMEMBERED: usize = 1_000;
+
+/// Image data in Swift.
+pub struct SwiftStore {
+    inner: Arc<Inner>,
+}
+
+/// What uploads that outlive their caller share with the store.
+struct Inner {
+    client: ServerClient,
+    options: Options,
+    md5: Md5Pool,
+    sign_ons: Mutex<HashMap<Credentials, Arc<SignOn>>>,
+    /// Containers of our own account that are there.
+    containers: Mutex<HashSet<String>>,
+    turns: Turns,
+    /// How many segments a manifest may list.
+    manifest_limit: OnceCell<usize>,
+}
+
+impl SwiftStore {
+    /// Glance's name of the store.
+    pub const NAME: &'static str = "swift";
+
+    /// The store that `config` describes; no server is asked yet. Parts are hashed in `md5`.
+    ///
+    /// Where the configuration tells no account, images in other accounts can still be read by their
+    /// locations, and none can be added, as in Glance. Blocks to read files.
+    pub fn open(config: &SwiftConfig, md5: Md5Pool) -> Result<Self, StartError> {
+        let trust = Trust {
+            ca_file: config.swift_store_cacert.as_deref(),
+            insecure: config.swift_store_auth_insecure,
+            option: "swift_store_cacert",
+        };
+        let store = Self::with(
+            Options::read(config)?,
+            ServerClient::new(trust, config.timeout())?,
+            md5,
+        );
+        if !store.capabilities().add {
+            log::error!(
+                "store swift: no image can be added without swift_store_auth_address, \
+                 swift_store_user and swift_store_key, or a swift_store_config_file"
+            );
+        }
+        Ok(store)
+    }
+
+    fn with(options: Options, client: ServerClient, md5: Md5Pool) -> Self {
+        Self {
+            inner: Arc::new(Inner {
+                client,
+                options,
+                md5,
+                sign_ons: Mutex::default(),
+                containers: Mutex::default(),
+                turns: Turns::default(),
+                manifest_limit: OnceCell::new(),
+            }),
+        }
+    }
+}
+
+impl Inner {
+    fn sign_on(&self, credentials: Credentials) -> Arc<SignOn> {
+        let mut known = lock(&self.sign_ons);
+        if let Some(sign_on) = known.get(&credentials) {
+            return sign_on.clone();
+        }
+        if known.len() >= REMEMBERED {
+            known.clear();
+        }
+        let (choice, soon) = (self.options.choice.clone(), self.options.expire_soon);
+        let sign_on = SignOn::new(self.client.clone(), credentials.clone(), choice, soon);
+        let sign_on = Arc::new(sign_on);
+        known.insert(credentials, sign_on.clone());
+        sign_on
+    }
+
+    fn account(&self, who: Who) -> Account {
+        Account {
+            client: self.client.clone(),
+            who,
+        }
+    }
+
+    /// Our own account, of the default reference.
+    fn own(&self) -> Option<Arc<SignOn>> {
+        let reference = self.options.default_reference()?;
+        Some(self.sign_on(Options::credentials(reference)))
+    }
+
+    /// The account and object of a location, to be asked for `caller`.
+    fn find(
+        &self,
+        location: &LocationUrl,
+        caller: &Identity,
+    ) -> Result<(Account, SwiftLocation), StoreError> {
+        let place = SwiftLocation::parse(location)?;
+        let who = match &place.access {
+            Access::Reference(name) => {
+                let Some(reference) = self.options.references.get(name) else {
+                    log::warn!("a location names an account that is not configured: {name:?}");
+                    return Err(StoreError::BadLocation);
+                };
+                Who::Own(self.sign_on(Options::credentials(reference)))
+            }
+            Access::User {
+                auth_url,
+                user,
+                key,
+            } => Who::Own(self.sign_on(self.options.located(auth_url, user, key))),
+            Access::Storage(_) if !self.options.multi_tenant => {
+                return Err(StoreError::BadLocation);
+            }
+            Access::Storage(url) => self.on_behalf(caller, url.clone())?,
+        };
+        Ok((self.account(who), place))
+    }
+
+    /// Where data of `caller`'s new image goes: the account, and how its location tells it.
+    async fn home(&self, caller: &Identity) -> Result<(Account, Access), StoreError> {
+        if !self.options.multi_tenant {
+            let own = self.own().ok_or(StoreError::Unsupported)?;
+            let access = self.options.access().ok_or(StoreError::Unsupported)?;
+            return Ok((self.account(Who::Own(own)), access));
+        }
+        let url = match (&self.options.choice.endpoint, &caller.service_catalog) {
+            (Some(endpoint), _) => endpoint.clone(),
+            (None, Some(catalogue)) => {
+                let catalogue: Value = serde_json::from_str(catalogue).unwrap_or_default();
+                let found = endpoint(&catalogue, &self.options.choice);
+                found.ok_or_else(|| denied("the catalogue of services has no Swift"))?
+            }
+            (None, None) => self.tenants_url(caller).await?,
+        };
+        let url = url.trim_end_matches('/').to_owned();
+        let access = Access::Storage(url.clone());
+        Ok((self.account(self.on_behalf(caller, url)?), access))
+    }
+
+    /// The account of a tenant for which nobody asks with a catalogue: beside our own one.
+    async fn tenants_url(&self, caller: &Identity) -> Result<String, StoreError> {
+        let (Some(own), Some(tenant)) = (self.own(), &caller.tenant) else {
+            return Err(denied(
+                "there is no catalogue of services, nor a swift_store_user",
+            ));
+        };
+        let url = self.account(Who::Own(own)).storage_url().await?;
+        // …/v1/AUTH_<project>
+        let at = url.rfind('_').filter(|at| Some(*at) > url.rfind('/'));
+        let at = at.ok_or_else(|| denied("the account is not named after its project"))?;
+        Ok(format!("{}_{tenant}", &url[..at]))
+    }
+
+    /// The caller's token, or ours where nobody asks.
+    fn on_behalf(&self, caller: &Identity, storage_url: String) -> Result<Who, StoreError> {
+        if let Some(token) = &caller.token {
+            let token = secret(token.expose())?;
+            return Ok(Who::Caller { token, storage_url });
+        }
+        let own = self
+            .own()
+            .ok_or_else(|| denied("the caller has no token, and there is no swift_store_user"))?;
+        Ok(Who::For(own, storage_url))
+    }
+
+    fn container(&self, id: &ImageId) -> String {
+        if self.options.multi_tenant {
+            return format!("{}_{id}", self.options.container);
+        }
+        names::container(&self.options.container, id, self.options.seed)
+    }
+
+    fn place(&self, access: Access, id: &ImageId) -> SwiftLocation {
+        SwiftLocation {
+            access,
+            container: self.container(id),
+            object: id.to_string(),
+        }
+    }
+}
+
+/// Multi-tenant storage where there is no tenant.
+fn denied(reason: &str) -> StoreError {
+    log::error!("store swift, swift_store_multi_tenant: {reason}");
+    StoreError::Forbidden
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl fmt::Debug for SwiftStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SwiftStore")
+            .field("container", &self.inner.options.container)
+            .field("multi_tenant", &self.inner.options.multi_tenant)
+            .finish_non_exhaustive()
+    }
+}
+
+#[async_trait]
+impl ImageStore for SwiftStore {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn schemes(&self) -> &'static [&'static str] {
+        self.inner.options.schemes()
+    }
+
+    /// What is in the tenants' own accounts cannot be listed.
+    fn capabilities(&self) -> Capabilities {
+        let options = &self.inner.options;
+        let own = options.default.is_some();
+        Capabilities {
+            add: options.multi_tenant || own,
+            delete: true,
+            range: true,
+            list: own && !options.multi_tenant,
+            share: options.multi_tenant,
+        }
+    }
+
+    async fn add(
+        &self,
+        id: &ImageId,
+        data: ImageData,
+        caller: &Identity,
+    ) -> Result<Added, StoreError> {
+        let (account, access) = self.inner.home(caller).await?;
+        let place = self.inner.place(access, id);
+        Upload::new(self.inner.clone(), account, place, id)
+            .run(data)
+            .await
+    }
+
+    async fn get(
+        &self,
+        location: &LocationUrl,
+        range: Option<ByteRange>,
+        caller: &Identity,
+    ) -> Result<ImageData, StoreError> {
+        let (account, place) = self.inner.find(location, caller)?;
+        download::open(account, place, range, self.inner.options.retries).await
+    }
+
+    async fn stat(
+        &self,
+        location: &LocationUrl,
+        caller: &Identity,
+    ) -> Result<ImageStat, StoreError> {
+        let (account, place) = self.inner.find(location, caller)?;
+        let head = account.head(&place.container, &place.object).await?;
+        let head = head.ok_or(StoreError::NotFound)?;
+        Ok(ImageStat {
+            size: Some(head.size),
+            checksum: head.checksum(),
+        })
+    }
+
+    async fn delete(&self, location: &LocationUrl, caller: &Identity) -> Result<(), StoreError> {
+        let (account, place) = self.inner.find(location, caller)?;
+        if !remove::image(&account, &place.container, &place.object).await? {
+            return Err(StoreError::NotFound);
+        }
+        if self.inner.owns(&place) {
+            remove::container(&account, &place.container).await?;
+        }
+        Ok(())
+    }
+
+    fn metadata(&self, _: &LocationUrl) -> Map<String, Value> {
+        Map::new()
+    }
+
+    async fn discard(&self, id: &ImageId, caller: &Identity) -> Result<(), StoreError> {
+        let (account, access) = self.inner.home(caller).await?;
+        let place = self.inner.place(access, id);
+        remove::image(&account, &place.container, &place.object).await?;
+        remove::prefix(&account, &place.container, &format!("{id}-")).await?;
+        if self.inner.owns(&place) {
+            remove::container(&account, &place.container).await?;
+        }
+        Ok(())
+    }
+
+    async fn share(
+        &self,
+        location: &LocationUrl,
+        readers: &Readers,
+        caller: &Identity,
+    ) -> Result<(), StoreError> {
+        if !self.inner.options.multi_tenant {
+            return Ok(());
+        }
+        let (account, place) = self.inner.find(location, caller)?;
+        let admins = &self.inner.options.admin_tenants;
+        share::set(&account, &place.container, readers, admins).await
+    }
+
+    fn list(&self) -> HeldStream<'_> {
+        let groups = match self.inner.groups() {
+            Ok(groups) => groups,
+            Err(error) => return Box::pin(stream::iter([Err(error)])),
+        };
+        let held = groups.map_ok(|group| stream::iter(self.inner.held(group).into_iter().map(Ok)));
+        Box::pin(held.try_flatten())
+    }
+
+    async fn sweep(&self, idle: Duration) -> Result<u64, StoreError> {
+        if !self.capabilities().list {
+            return Ok(0);
+        }
+        let mut groups = self.inner.groups()?.boxed();
+        let mut swept = 0;
+        while let Some(group) = groups.try_next().await? {
+            swept += self.inner.sweep(&group, idle).await?;
+        }
+        Ok(swept)
+    }
+}
+
+#[cfg(test)]
+mod tests;

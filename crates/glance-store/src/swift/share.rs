@@ -1,0 +1,41 @@
+//! Who may read a tenant's container.
+
+use hyper::Method;
+use hyper::header::HeaderValue;
+
+use super::account::{Account, Call};
+use super::error::SwiftError;
+use crate::error::StoreError;
+use crate::store::Readers;
+
+/// Sets the container's rules as Glance 15 does: everybody who has a token, or these tenants, may
+/// read, and the operator's tenants may write.
+pub(super) async fn set(
+    account: &Account,
+    container: &str,
+    readers: &Readers,
+    admins: &[String],
+) -> Result<(), StoreError> {
+    let read = if readers.public {
+        "*:*".to_owned()
+    } else {
+        rule(&readers.tenants)
+    };
+    let call = Call::container(Method::POST, container)
+        .header("x-container-read", value(&read)?)
+        .header("x-container-write", value(&rule(admins))?);
+    match account.done(&call).await? {
+        true => Ok(()),
+        false => Err(StoreError::NotFound),
+    }
+}
+
+fn rule(tenants: &[String]) -> String {
+    let rules: Vec<String> = tenants.iter().map(|tenant| format!("{tenant}:*")).collect();
+    rules.join(",")
+}
+
+fn value(rule: &str) -> Result<HeaderValue, StoreError> {
+    HeaderValue::from_str(rule)
+        .map_err(|_| SwiftError::Unusable("a tenant's name cannot be a header").into())
+}

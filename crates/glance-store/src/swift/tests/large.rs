@@ -1,0 +1,1 @@
+//! Large objects, ours and Glance's.
