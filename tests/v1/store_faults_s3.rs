@@ -1,0 +1,230 @@
+//! What comes of every fault between glance-api and S3: at Swift's s3api, and at s3s-fs.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use functional::{Canned, Fault, Service, Setup, SwiftAccount, Trouble, When};
+
+use crate::store_faults_scene::{Case, Comes, Does, Kind, LOST, Size, lose, misname, play, swift};
+
+fn kind(configured: fn(Setup, &str, usize) -> Setup) -> Kind {
+    Kind {
+        // Three parts.
+        large: 11_000_003,
+        configured,
+        secrets: &["testing", "0123456789abcdef0123456789abcdef"],
+        patience: 40,
+    }
+}
+
+fn options(setup: Setup, proxy: &str, bucket: &str) -> Setup {
+    [
+        ("stores", "file,http,s3"),
+        ("default_store", "s3"),
+        ("s3_store_host", &format!("http://{proxy}")),
+        ("s3_store_bucket", bucket),
+        ("s3_store_create_bucket_on_put", "true"),
+        ("s3_store_bucket_url_format", "path"),
+        ("s3_store_large_object_size", "5"),
+        ("s3_store_large_object_chunk_size", "5"),
+        ("s3_store_timeout", "1"),
+    ]
+    .into_iter()
+    .fold(setup, |setup, (name, value)| {
+        setup.api_in("glance_store", name, value)
+    })
+}
+
+const S3S_SECRET: &str = "0123456789abcdef0123456789abcdef0123456789abcdef0123456789abcdef";
+
+fn bucket(number: usize) -> String {
+    format!("buckets{number}")
+}
+
+/// `CompleteMultipartUpload` may say 200 first and then fail.
+fn failed_after_all() -> Fault {
+    Fault::Answer(Canned {
+        status: "200 OK",
+        kind: "application/xml",
+        body: "<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n<Error><Code>InternalError</Code>\
+               <Message>We encountered an internal error. Please try again.</Message></Error>",
+    })
+}
+
+fn other_tag() -> Fault {
+    Fault::Header("ETag", format!("\"{}\"", "0".repeat(32)))
+}
+
+// A row for each fault is read more easily than written.
+#[rustfmt::skip]
+fn cases() -> Vec<Case> {
+    use Comes::{Cut, Done, DoneLater, Refused};
+    use Does::{Delete, Download, Part, Upload};
+    use Size::{Large, Small, Unsized};
+    let case = |name, does, faults, comes| Case {
+        name,
+        does,
+        faults,
+        comes,
+    };
+    let (up, down) = (Fault::Sent, Fault::Received);
+    let put = || When::asked("PUT", "");
+    let begin = || When::asked("POST", "uploads");
+    let part = || When::asked("PUT", "partNumber=2");
+    let complete = || When::asked("POST", "uploadId=");
+    let get = || When::asked("GET", "");
+    let delete = || When::asked("DELETE", "");
+    vec![
+        case("one 500", Upload(Small), vec![(put().once(), Fault::internal())], Done),
+        case("only 500", Upload(Small), vec![(put(), Fault::internal())], Refused(503)),
+        case("one SlowDown", Upload(Small), vec![(put().once(), Fault::slow_down())], Done),
+        case("only SlowDown", Upload(Small), vec![(put(), Fault::slow_down())], Refused(503)),
+        case("answer stalled", Upload(Small), vec![(put().once(), Fault::StallHead)], Done),
+        case("answer lost", Upload(Small), vec![(put().once(), Fault::ResetHead)], Done),
+        case("answers lost", Upload(Small), vec![(put(), Fault::ResetHead)], Refused(503)),
+        case("stall within", Upload(Small), vec![(put().once(), up(Trouble::Stall(100_000)))], Done),
+        case("reset within", Upload(Small), vec![(put().once(), up(Trouble::Reset(100_000)))], Done),
+        case("resets within", Upload(Small), vec![(put(), up(Trouble::Reset(100_000)))], Refused(503)),
+        case("truncated", Upload(Small), vec![(put().once(), up(Trouble::Cut(100_000)))], Done),
+        case("changed", Upload(Small), vec![(put(), up(Trouble::Flip(100_000)))], Refused(503)),
+        case("wrong ETag", Upload(Small), vec![(put(), other_tag())], Refused(503)),
+        case("one 500 at begin", Upload(Large), vec![(begin().once(), Fault::internal())], Done),
+        case("only SlowDown at begin", Upload(Large), vec![(begin(), Fault::slow_down())], Refused(503)),
+        case("one 503 at a part", Upload(Large), vec![(part().once(), Fault::unavailable())], Done),
+        case("only 500 at a part", Upload(Large), vec![(part(), Fault::internal())], Refused(503)),
+        case("one SlowDown at a part", Upload(Unsized), vec![(part().once(), Fault::slow_down())], Done),
+        case("only SlowDown at a part", Upload(Unsized), vec![(part(), Fault::slow_down())], Refused(503)),
+        case("stall at a part", Upload(Large), vec![(part().once(), Fault::StallHead)], Done),
+        case("stalls at a part", Upload(Large), vec![(part(), Fault::StallHead)], Refused(503)),
+        case("answer of a part lost", Upload(Large), vec![(part().once(), Fault::ResetHead)], Done),
+        case("stall within a part", Upload(Large), vec![(part().once(), up(Trouble::Stall(1_000_000)))], Done),
+        case("reset within a part", Upload(Large), vec![(part().once(), up(Trouble::Reset(1_000_000)))], Done),
+        case("resets within a part", Upload(Unsized), vec![(part(), up(Trouble::Reset(1_000_000)))], Refused(503)),
+        case("a part changed", Upload(Large), vec![(part(), up(Trouble::Flip(1_000_000)))], Refused(503)),
+        case("a part changed once", Upload(Large), vec![(part().once(), up(Trouble::Flip(1_000_000)))], Done),
+        case("wrong ETag of a part", Upload(Large), vec![(part(), other_tag())], Refused(503)),
+        case("one 500 at the end", Upload(Large), vec![(complete().once(), Fault::internal())], Done),
+        case("only 500 at the end", Upload(Large), vec![(complete(), Fault::internal())], Refused(503)),
+        case("one 200 that failed", Upload(Large), vec![(complete().once(), failed_after_all())], Done),
+        case("only 200 that failed", Upload(Large), vec![(complete(), failed_after_all())], Refused(503)),
+        case("answer at the end lost", Upload(Large), vec![(complete().once(), Fault::ResetHead)], Done),
+        case("stall at the end", Upload(Large), vec![(complete().once(), Fault::StallHead)], Done),
+        case("one 500", Download(Small), vec![(get().once(), Fault::internal())], Done),
+        case("only 500", Download(Small), vec![(get(), Fault::internal())], Refused(503)),
+        case("one SlowDown", Download(Large), vec![(get().once(), Fault::slow_down())], Done),
+        case("only SlowDown", Download(Large), vec![(get(), Fault::slow_down())], Refused(503)),
+        case("one stall", Download(Large), vec![(get().once(), Fault::StallHead)], Done),
+        case("only stalls", Download(Large), vec![(get(), Fault::StallHead)], Refused(503)),
+        case("one reset", Download(Large), vec![(get().once(), Fault::ResetHead)], Done),
+        case("only resets", Download(Large), vec![(get(), Fault::ResetHead)], Refused(503)),
+        case("gone", Download(Large), vec![(get(), Fault::plain("404 Not Found"))], Refused(404)),
+        case("forbidden", Download(Large), vec![(get(), Fault::plain("403 Forbidden"))], Refused(503)),
+        case("one stall within", Download(Large), vec![(get().once(), down(Trouble::Stall(3_000_000)))], Done),
+        case("only stalls within", Download(Large), vec![(get(), down(Trouble::Stall(1_000)))], Cut),
+        case("one reset within", Download(Large), vec![(get().once(), down(Trouble::Reset(3_000_000)))], Done),
+        case("only resets within", Download(Large), vec![(get(), down(Trouble::Reset(1_000)))], Cut),
+        case("one truncation", Download(Large), vec![(get().once(), down(Trouble::Cut(3_000_000)))], Done),
+        case("only truncations", Download(Large), vec![(get(), down(Trouble::Cut(1_000)))], Cut),
+        case("changed early", Download(Large), vec![(get(), down(Trouble::Flip(10)))], Cut),
+        case("changed late", Download(Small), vec![(get(), down(Trouble::Flip(300_006)))], Cut),
+        case("shorter", Download(Large), vec![(get(), down(Trouble::Shorter(1)))], Refused(404)),
+        case("longer", Download(Large), vec![(get(), down(Trouble::Longer(1)))], Refused(404)),
+        case("bytes after the end", Download(Large), vec![(get(), down(Trouble::Trailing(100)))], Done),
+        case("another ETag", Download(Small), vec![(get(), other_tag())], Done),
+        case("another ETag afterwards", Download(Large), vec![(get().once(), down(Trouble::Cut(3_000_000))), (get(), other_tag())], Cut),
+        case("one 503", Part(Large), vec![(get().ranged().once(), Fault::unavailable())], Done),
+        case("only 503", Part(Large), vec![(get().ranged(), Fault::unavailable())], Refused(503)),
+        case("one reset within", Part(Large), vec![(get().ranged().once(), down(Trouble::Reset(3_000_000)))], Done),
+        case("only truncations", Part(Large), vec![(get().ranged(), down(Trouble::Cut(1000)))], Cut),
+        case("stall within", Part(Large), vec![(get().ranged().once(), down(Trouble::Stall(3_000_000)))], Done),
+        case("shorter", Part(Large), vec![(get().ranged(), down(Trouble::Shorter(1)))], Cut),
+        case("longer", Part(Large), vec![(get().ranged(), down(Trouble::Longer(1)))], Cut),
+        case("one 500", Delete(Small), vec![(delete().once(), Fault::internal())], Done),
+        case("only 503", Delete(Small), vec![(delete(), Fault::unavailable())], DoneLater),
+        case("one SlowDown", Delete(Large), vec![(delete().once(), Fault::slow_down())], Done),
+        case("answer lost", Delete(Large), vec![(delete().once(), Fault::ResetHead)], Done),
+        case("one stall", Delete(Large), vec![(delete().once(), Fault::StallHead)], Done),
+        case("only stalls", Delete(Large), vec![(delete(), Fault::StallHead)], DoneLater),
+    ]
+}
+
+fn swift_kind() -> Kind {
+    kind(|setup, proxy, number| {
+        options(setup, proxy, &bucket(number))
+            .api_in("glance_store", "s3_store_access_key", "test:tester")
+            .api_in("glance_store", "s3_store_secret_key", "testing")
+    })
+}
+
+fn s3s_kind() -> Kind {
+    kind(|setup, proxy, number| {
+        options(setup, proxy, &bucket(number))
+            .api_in(
+                "glance_store",
+                "s3_store_access_key",
+                "GK0123456789abcdef01234567",
+            )
+            .api_in("glance_store", "s3_store_secret_key", S3S_SECRET)
+    })
+}
+
+fn start_s3s() -> Service {
+    Service::start("s3", &[("S3_SERVER", "s3s-fs")])
+}
+
+#[test]
+fn every_fault_at_the_s3_side_of_swift_comes_to_a_good_end() {
+    let account = SwiftAccount::of(swift());
+    let servers = vec![account.address.clone(); 4];
+    play(&swift_kind(), &servers, &cases(), &|number| {
+        account.objects(&bucket(number))
+    });
+}
+
+#[test]
+fn every_fault_at_s3s_comes_to_a_good_end() {
+    let services: Vec<Service> = (0..4).map(|_| start_s3s()).collect();
+    let addresses = services.iter().map(|server| server.address("S3_ENDPOINT"));
+    let servers: Vec<String> = addresses.collect();
+    play(&s3s_kind(), &servers, &cases(), &|number| {
+        files(&services[number].directory().join("data"))
+    });
+}
+
+#[test]
+fn an_s3_side_of_swift_that_is_lost_and_found_loses_nothing() {
+    let account = SwiftAccount::of(swift());
+    lose(&swift_kind(), &account.address, &|| {
+        account.objects(&bucket(LOST))
+    });
+}
+
+#[test]
+fn an_s3s_that_is_lost_and_found_loses_nothing() {
+    let server = start_s3s();
+    let data = server.directory().join("data");
+    lose(&s3s_kind(), &server.address("S3_ENDPOINT"), &|| {
+        files(&data)
+    });
+}
+
+#[test]
+fn an_s3_that_has_no_address_harms_nothing() {
+    misname(&s3s_kind());
+}
+
+/// What s3s-fs keeps: it has no other list of parts.
+fn files(folder: &Path) -> BTreeMap<String, u64> {
+    let mut found = BTreeMap::new();
+    for entry in std::fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match entry.metadata() {
+            Ok(metadata) if metadata.is_dir() => found.extend(files(&path)),
+            Ok(metadata) => {
+                found.insert(path.display().to_string(), metadata.len());
+            }
+            Err(_) => {}
+        }
+    }
+    found
+}
