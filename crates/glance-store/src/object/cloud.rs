@@ -36,6 +36,8 @@ pub(super) struct Cloud {
     pub(super) client: Arc<dyn ObjectStore>,
     pub(super) publishing: Publishing,
     pub(super) place: Place,
+    /// A deletion would not tell that nothing was there, or would hit an upload that goes on.
+    pub(super) asks_before_deleting: bool,
     /// Bytes.
     pub(super) part_size: u64,
     /// How many parts the server takes.
@@ -69,9 +71,7 @@ impl Cloud {
 
     /// Deletes `object`; [`StoreError::NotFound`] if there is none.
     pub(super) async fn delete(&self, object: &Path) -> Result<(), StoreError> {
-        // Azure would delete parts of an upload that is still going on, and say that it was there.
-        // Neither does the store in memory tell.
-        if self.publishing == Publishing::CreateOnly || cfg!(test) {
+        if self.asks_before_deleting {
             self.head(object).await?;
         }
         self.forget(object).await

@@ -137,6 +137,8 @@ fn cloud(
         client,
         publishing,
         place,
+        // Azure would delete parts under the same name, and the store in memory does not tell.
+        asks_before_deleting: name != "gs",
         part_size,
         most_parts,
         parallel: Parallel::new(config.object_store_threads.get(), all),

@@ -232,7 +232,7 @@ async fn data_that_changes_meanwhile_is_never_mixed() {
 }
 
 #[tokio::test]
-async fn refused_credentials_are_no_secret_to_the_operator_only() {
+async fn refused_credentials_are_told_as_such() {
     let gs = Gs::start(None).await;
     for status in [401, 403] {
         gs.server.fail(Method::PUT, "images", Fault::Status(status));
