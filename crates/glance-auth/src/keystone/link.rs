@@ -13,6 +13,7 @@ use hyper::{Method, Request};
 use hyper_util::client::legacy::{Client, Error as ClientError};
 use thiserror::Error;
 use tokio::sync::Semaphore;
+use tokio::time::Instant;
 
 use super::settings::Settings;
 
@@ -44,6 +45,9 @@ pub(super) enum LinkError {
     /// It did not answer the last call, and another call is finding out whether it is back.
     #[error("it is being waited for")]
     Waiting,
+    /// No call was over in time to make place for this one.
+    #[error("too many tokens are being asked about")]
+    Crowded,
     /// The call cannot be made at all.
     #[error("the request cannot be made")]
     Request(#[source] hyper::http::Error),
@@ -98,21 +102,21 @@ impl Link {
 
     /// Makes a call, which must be one that may be repeated.
     pub(super) async fn call(&self, call: Call<'_>) -> Result<Reply, LinkError> {
-        let _probe = match self.failing.load(Ordering::Relaxed) {
+        let probe = match self.failing.load(Ordering::Relaxed) {
             true => Some(self.probe.try_acquire().map_err(|_| LinkError::Waiting)?),
             false => None,
         };
-        let retries = match _probe {
+        let retries = match probe {
             Some(_) => 0,
             None => self.retries,
         };
-        let outcome = tokio::time::timeout(PATIENCE, async {
-            // It is never closed.
-            let _place = self.places.acquire().await;
-            self.persist(&call, retries).await
-        })
-        .await
-        .unwrap_or(Err(LinkError::Timeout(PATIENCE)));
+        let end = Instant::now() + PATIENCE;
+        // That many ask at once is no failure of Keystone's.
+        let place = tokio::time::timeout_at(end, self.places.acquire()).await;
+        let _place = place.map_err(|_| LinkError::Crowded)?;
+        let outcome = tokio::time::timeout_at(end, self.persist(&call, retries))
+            .await
+            .unwrap_or(Err(LinkError::Timeout(PATIENCE)));
         // One question that Keystone stumbles over must not keep others from asking theirs.
         let failing = matches!(&outcome, Err(error) if !matches!(error, LinkError::Trouble(500)));
         self.failing.store(failing, Ordering::Relaxed);
