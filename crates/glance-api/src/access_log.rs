@@ -20,7 +20,7 @@ pub(crate) struct Line {
     since: Instant,
     /// Method and path; none if nobody would read the line.
     asked: Option<(String, String)>,
-    _running: Inside,
+    running: Inside,
 }
 
 impl Line {
@@ -30,7 +30,7 @@ impl Line {
         (logged || METRICS.enabled()).then(|| Self {
             since: Instant::now(),
             asked: logged.then(|| (request.method().to_string(), request.path().to_owned())),
-            _running: METRICS.requests.running.enter(),
+            running: METRICS.requests.running.enter(),
         })
     }
 
@@ -47,10 +47,15 @@ impl Line {
             && route == Route::V1(Action::Show);
         let download = data.then(|| METRICS.downloads.enter());
         let write = move |bytes: u64, complete: bool| {
-            drop(download);
-            let took = self.since.elapsed();
+            let Self {
+                since,
+                asked,
+                running,
+            } = self;
+            drop((running, download));
+            let took = since.elapsed();
             METRICS.answered(route, status.as_u16(), took);
-            if let Some((method, path)) = &self.asked {
+            if let Some((method, path)) = &asked {
                 let milliseconds = took.as_secs_f64() * 1000.0;
                 let (id, tenant) = match &requester {
                     Some(requester) => (
