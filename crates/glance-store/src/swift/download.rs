@@ -40,7 +40,15 @@ pub(super) async fn open(
             // Without a tag nobody knows what the rest would be of.
             let tag = tag.ok_or(SwiftError::Changed)?;
             let bounds = Some((begin + done, begin + size));
-            let answer = ask(&account, &place, bounds, Some(tag)).await?;
+            let answer = ask(&account, &place, bounds, Some(tag.clone())).await?;
+            // A cache on the way may not know the condition.
+            if answer
+                .headers()
+                .get("etag")
+                .is_some_and(|found| *found != tag)
+            {
+                return Err(SwiftError::Changed.into());
+            }
             Ok::<ByteStream, StoreError>(incoming(answer.into_body()))
         }
         .boxed()
