@@ -516,6 +516,34 @@ fn what_a_crash_left_is_finished_with_a_token_of_our_own() {
 }
 
 #[test]
+fn an_application_credential_will_do_for_us() {
+    let keystone = Keystone::shared();
+    let ours = keystone.service.variable("KEYSTONE_USER_GLANCE");
+    let make = Request::post(format!("/v3/users/{ours}/application_credentials"));
+    let wanted = json!({ "application_credential": { "name": "images" } });
+    let made = keystone.send(with(make.json(&wanted), &keystone.token("glance")));
+    let made = made.expect(201).json()["application_credential"].clone();
+    let setup = [
+        ("auth_type", "v3applicationcredential"),
+        ("application_credential_id", made["id"].as_str().unwrap()),
+        (
+            "application_credential_secret",
+            made["secret"].as_str().unwrap(),
+        ),
+        ("username", ""),
+        ("password", ""),
+    ]
+    .into_iter()
+    .fold(setup(&keystone.address()), |setup, (name, value)| {
+        setup.both("keystone_authtoken", name, value)
+    });
+    let cloud = setup.start();
+    create(&cloud, "alice's", &keystone.token("alice"));
+    cloud.verify();
+    cloud.stop();
+}
+
+#[test]
 fn a_wrong_password_is_named_in_the_log_and_not_tried_at_each_request() {
     let keystone = Keystone::shared();
     let proxy = FaultProxy::before(&keystone.address());
