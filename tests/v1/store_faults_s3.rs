@@ -58,8 +58,8 @@ fn other_tag() -> Fault {
 // A row for each fault is read more easily than written.
 #[rustfmt::skip]
 fn cases() -> Vec<Case> {
-    use Comes::{Cut, Done, DoneLater, Refused};
-    use Does::{Delete, Download, Part, Upload};
+    use Comes::{Cut, Done, DoneLater, Refused, Wrong};
+    use Does::{Delete, Download, Look, Part, Upload};
     use Size::{Large, Small, Unsized};
     let case = |name, does, faults, comes| Case {
         name,
@@ -74,7 +74,19 @@ fn cases() -> Vec<Case> {
     let complete = || When::asked("POST", "uploadId=");
     let get = || When::asked("GET", "");
     let delete = || When::asked("DELETE", "");
+    let head = || When::asked("HEAD", "/buckets");
+    let list = || When::asked("GET", "list-type=2");
     vec![
+        case("one 500", Look, vec![(head().once(), Fault::internal())], Done),
+        case("only 503", Look, vec![(head(), Fault::unavailable())], Wrong),
+        case("one stall", Look, vec![(head().once(), Fault::StallHead)], Done),
+        case("only stalls", Look, vec![(head(), Fault::StallHead)], Wrong),
+        case("only resets", Look, vec![(head(), Fault::ResetHead)], Wrong),
+        case("another ETag", Look, vec![(head(), other_tag())], Wrong),
+        case("longer", Look, vec![(head(), down(Trouble::Longer(1)))], Wrong),
+        case("one 500 to a list", Look, vec![(list().once(), Fault::internal())], Done),
+        case("only 503 to a list", Look, vec![(list(), Fault::unavailable())], Wrong),
+        case("half a list", Look, vec![(list(), down(Trouble::Cut(60)))], Wrong),
         case("one 500", Upload(Small), vec![(put().once(), Fault::internal())], Done),
         case("only 500", Upload(Small), vec![(put(), Fault::internal())], Refused(503)),
         case("one SlowDown", Upload(Small), vec![(put().once(), Fault::slow_down())], Done),

@@ -30,6 +30,9 @@ pub(crate) enum Does {
     Part(Size),
     /// An image goes.
     Delete(Size),
+    /// The registry is compared with the store (`glance-manage verify`), which asks for the size of
+    /// every image and for a list.
+    Look,
 }
 
 /// How large the image is, for its store.
@@ -54,6 +57,8 @@ pub(crate) enum Comes {
     Refused(u16),
     /// The image is gone for everybody, its data when the store is well again.
     DoneLater,
+    /// Something is wrong, but nothing is called gone or nobody's.
+    Wrong,
 }
 
 /// The number of the place that is used by nobody who plays cases.
@@ -97,7 +102,11 @@ pub(crate) fn play(
 ) {
     // A deletion that was interrupted is taken up after a minute, in which others have their turn.
     let mut cases: Vec<&Case> = cases.iter().collect();
-    cases.sort_by_key(|case| !matches!(case.does, Does::Delete(_)));
+    cases.sort_by_key(|case| match case.does {
+        Does::Look => 0,
+        Does::Delete(_) => 1,
+        _ => 2,
+    });
     let (next, cases) = (AtomicUsize::new(0), &cases);
     std::thread::scope(|scope| {
         for (number, server) in servers.iter().enumerate() {
@@ -250,6 +259,7 @@ impl<'a> Lane<'a> {
             Does::Download(size) => self.download(case, size, None),
             Does::Part(size) => self.download(case, size, Some(self.kind.large as u64)),
             Does::Delete(size) => self.delete(case, size),
+            Does::Look => self.look(case),
         }
         println!("{}: {:?}", case.name, begun.elapsed());
     }
@@ -377,6 +387,18 @@ impl<'a> Lane<'a> {
             Comes::Done => self.is_gone(case, &id),
             Comes::DoneLater => (),
             other => panic!("{}: a deletion is never {other:?}", case.name),
+        }
+    }
+
+    fn look(&self, case: &Case) {
+        let found = self.troubled(case, || self.cloud.inspect("verify"));
+        let comes = match found.status {
+            Some(0) => Comes::Done,
+            _ => Comes::Wrong,
+        };
+        assert_eq!(comes, case.comes, "{}: {found:#?}", case.name);
+        for lie in ["is gone", "belong to no image", "unfinished"] {
+            assert!(!found.says(&[lie]), "{}: {found:#?}", case.name);
         }
     }
 
