@@ -33,6 +33,7 @@ mod parallel_quotas;
 mod permissions;
 mod policy;
 mod properties;
+mod quotas;
 mod ranges;
 mod registry_outage;
 mod remote_stores;

@@ -504,6 +504,76 @@ fn both_daemons_know_who_administers() {
     cloud.stop();
 }
 
+#[test]
+fn properties_are_protected_by_rules_of_the_policy_too() {
+    let mut cloud = Setup::new()
+        .api("property_protection_file", "protect.conf")
+        .api("property_protection_rule_format", "policies")
+        .prepare();
+    let all = |rule: &str| {
+        let operations = ["create", "read", "update", "delete"];
+        operations.map(|name| format!("{name} = {rule}\n")).concat()
+    };
+    let written = |others: &str| {
+        let keepers = all("keepers");
+        let fixed = "create = @\nread = @\nupdate = !\ndelete = !\n";
+        format!(
+            "[^secret_.*]\n{keepers}\n[^fixed_.*]\n{fixed}\n[.*]\n{}",
+            all(others)
+        )
+    };
+    let file = cloud.path("protect.conf");
+    std::fs::write(&file, written("@")).unwrap();
+    let policy = r#"{"default": "@", "context_is_admin": "!", "keepers": "role:keeper"}"#;
+    std::fs::write(cloud.path("policy.json"), policy).unwrap();
+    cloud.start_registry();
+    cloud.start_api();
+    let member = cloud.newcomer();
+    let keeper = cloud.images_of(&Identity {
+        role: "keeper".to_owned(),
+        ..member.caller.clone()
+    });
+    let property = |name: &str| format!("x-image-meta-property-{name}");
+    let with = |request: Request, name: &str, value: &str| request.header(&property(name), value);
+
+    let secret = with(member.new_disk("x"), "secret_key", "1");
+    let refused = member.send(secret).expect(403);
+    assert!(
+        refused
+            .text()
+            .contains("Property 'secret_key' is protected")
+    );
+    let image = with(keeper.new_disk("x"), "secret_key", "1");
+    let image = keeper
+        .send(with(image, "fixed_size", "2"))
+        .expect(201)
+        .json();
+    let path = format!("/v1/images/{}", image["image"]["id"].as_str().unwrap());
+
+    let seen = member.send(Request::head(&path)).expect(200);
+    assert_eq!(seen.header(&property("secret_key")), None);
+    assert_eq!(seen.header(&property("fixed_size")), Some("2"));
+    let put = |name, value| with(Request::put(&path), name, value);
+    // Purging takes what is named in no rule for the caller, and nothing that he cannot see.
+    member.send(put("open", "1")).expect(403);
+    let keep = |request: Request| request.header("x-glance-registry-purge-props", "false");
+    member.send(keep(put("open", "1"))).expect(200);
+    member.send(keep(put("fixed_size", "3"))).expect(403);
+    member.send(keep(put("secret_key", "1"))).expect(403);
+    keeper.send(keep(put("secret_key", "2"))).expect(200);
+    keeper.send(keep(put("fixed_size", "3"))).expect(403);
+    let kept = keeper.send(Request::head(&path)).expect(200);
+    assert_eq!(kept.header(&property("secret_key")), Some("2"));
+
+    // A changed file counts here as well.
+    std::fs::write(&file, written("!")).unwrap();
+    eventually("the new protection holds", 5, || {
+        let seen = member.send(Request::head(&path));
+        seen.header(&property("open")).is_none() && seen.header(&property("fixed_size")).is_some()
+    });
+    cloud.stop();
+}
+
 /// A request for `action` that nothing but the lack of credentials is wrong with.
 fn request_for(action: Action, id: &str) -> Request {
     let path = format!("/v1{}", action.path());

@@ -87,6 +87,14 @@ impl RuleSources {
         })
     }
 
+    /// A file that looks like the policy and is not: there is no policy file.
+    pub(super) fn overlooked(&self, texts: &RuleTexts) -> Option<PathBuf> {
+        match texts.policy {
+            Some(_) => None,
+            None => self.find(Path::new("policy.yaml")),
+        }
+    }
+
     /// The present state of all files. What cannot be looked at has a stamp as well.
     pub(super) fn stamps(&self) -> Vec<Stamp> {
         let mut paths: Vec<PathBuf> = self.find(&self.policy.policy_file).into_iter().collect();

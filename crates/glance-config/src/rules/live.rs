@@ -53,6 +53,10 @@ impl LiveRules {
     fn new(sources: RuleSources) -> Result<Self, RulesError> {
         let texts = sources.read()?;
         let book = RuleBook::parse(&texts, &sources)?;
+        if let Some(path) = sources.overlooked(&texts) {
+            let path = path.display();
+            ::log::warn!("{path} is not read unless [oslo_policy] policy_file names it");
+        }
         Ok(Self {
             book: RwLock::new(Arc::new(book)),
             watch: Mutex::new(Watch {
