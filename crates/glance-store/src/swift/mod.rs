@@ -70,6 +70,8 @@ struct Inner {
     /// Containers of our own account that are there.
     containers: Mutex<HashSet<String>>,
     turns: Turns,
+    /// Uploads that run, by the object's name.
+    running: Mutex<HashMap<String, u32>>,
     /// How many segments a manifest may list.
     manifest_limit: OnceCell<usize>,
 }
@@ -111,6 +113,7 @@ impl SwiftStore {
                 sign_ons: Mutex::default(),
                 containers: Mutex::default(),
                 turns: Turns::default(),
+                running: Mutex::default(),
                 manifest_limit: OnceCell::new(),
             }),
         }
@@ -322,7 +325,11 @@ impl ImageStore for SwiftStore {
             return Err(StoreError::NotFound);
         }
         if self.inner.owns(&place) {
-            remove::container(&account, &place.container).await?;
+            // Who may write into a container need not be let remove it.
+            let removed = remove::container(&account, &place.container).await;
+            if let Err(error) = removed {
+                log::warn!("the container of a deleted image stays: {error}");
+            }
         }
         Ok(())
     }

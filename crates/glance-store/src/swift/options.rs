@@ -16,6 +16,9 @@ const MB: u64 = 1_000 * 1_024;
 /// The most that a segment has: it is held in memory until it is stored.
 const LARGEST_SEGMENT: u64 = 8 << 20;
 
+/// The least: Swift gives no more than one smaller segment of an image a second.
+const SMALLEST_SEGMENT: u64 = 1 << 20;
+
 /// What the operator wants.
 #[derive(Debug)]
 pub(super) struct Options {
@@ -78,7 +81,7 @@ impl Options {
         }
         let large = u64::from(config.swift_store_large_object_size.get()) * MB;
         let segment = u64::from(config.swift_store_large_object_chunk_size.get()) * MB;
-        let segment = segment.min(LARGEST_SEGMENT).min(large);
+        let segment = segment.min(large).clamp(SMALLEST_SEGMENT, LARGEST_SEGMENT);
         let each = config.swift_store_upload_parallel.get();
         let all = (u64::from(config.swift_store_upload_memory) << 20) / segment;
         Ok(Self {

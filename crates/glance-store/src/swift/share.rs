@@ -9,7 +9,8 @@ use crate::error::StoreError;
 use crate::store::Readers;
 
 /// Sets the container's rules as Glance 15 does: everybody who has a token, or these tenants, may
-/// read, and the operator's tenants may write.
+/// read, and the operator's tenants may write. These may read, too, as Glance's manual says; without
+/// it they could not find out what there is to delete.
 pub(super) async fn set(
     account: &Account,
     container: &str,
@@ -19,19 +20,19 @@ pub(super) async fn set(
     let read = if readers.public {
         "*:*".to_owned()
     } else {
-        rule(&readers.tenants)
+        rule(readers.tenants.iter().chain(admins))
     };
     let call = Call::container(Method::POST, container)
         .header("x-container-read", value(&read)?)
-        .header("x-container-write", value(&rule(admins))?);
+        .header("x-container-write", value(&rule(admins.iter()))?);
     match account.done(&call).await? {
         true => Ok(()),
         false => Err(StoreError::NotFound),
     }
 }
 
-fn rule(tenants: &[String]) -> String {
-    let rules: Vec<String> = tenants.iter().map(|tenant| format!("{tenant}:*")).collect();
+fn rule<'a>(tenants: impl Iterator<Item = &'a String>) -> String {
+    let rules: Vec<String> = tenants.map(|tenant| format!("{tenant}:*")).collect();
     rules.join(",")
 }
 

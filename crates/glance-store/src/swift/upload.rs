@@ -12,7 +12,8 @@ use glance_core::id::ImageId;
 use hyper::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, StatusCode};
 use tokio::runtime::Handle;
-use tokio::sync::oneshot;
+use tokio::sync::{RwLock, oneshot};
+use tokio::time::timeout;
 
 use super::Inner;
 use super::account::{Account, Call};
@@ -33,6 +34,9 @@ use crate::store::Added;
 /// A server may still take what was sent when its connection was cut: after this, it has.
 const SETTLING: Duration = Duration::from_secs(2);
 
+/// How long removing waits for segments that are on their way.
+const LANDING: Duration = Duration::from_secs(5);
+
 /// One upload. It runs in a task of its own, which cleans up when its caller goes away.
 pub(super) struct Upload {
     inner: Arc<Inner>,
@@ -43,6 +47,9 @@ pub(super) struct Upload {
     mark: String,
     /// Something may lie in Swift.
     begun: AtomicBool,
+    /// Read while a segment is on its way, which goes on when its upload is given up: what Swift has
+    /// of a request that is cut short is not known.
+    flights: Arc<RwLock<()>>,
     /// The server has all the data, so there will be an object whatever happens here.
     sealed: Arc<AtomicBool>,
 }
@@ -78,6 +85,9 @@ impl Upload {
         place: SwiftLocation,
         id: &ImageId,
     ) -> Self {
+        *lock(&inner.running)
+            .entry(place.object.clone())
+            .or_default() += 1;
         Self {
             inner,
             account,
@@ -85,8 +95,14 @@ impl Upload {
             id: id.clone(),
             mark: names::new_mark(),
             begun: AtomicBool::new(false),
+            flights: Arc::default(),
             sealed: Arc::default(),
         }
+    }
+
+    /// Whether no other upload of the image runs here.
+    fn is_alone(&self) -> bool {
+        lock(&self.inner.running).get(&self.place.object) == Some(&1)
     }
 
     /// Keeps `data`. After an error, or when the future is dropped, nothing is left soon after.
@@ -121,7 +137,7 @@ impl Upload {
 
     /// Sends everything and publishes it; the checksum is Swift's own.
     async fn keep(
-        &self,
+        self: &Arc<Self>,
         data: ImageData,
         tell: &mut oneshot::Sender<Outcome>,
     ) -> Result<Option<String>, StoreError> {
@@ -145,7 +161,7 @@ impl Upload {
         }
     }
 
-    async fn prepare(&self, data: ImageData) -> Result<Ready, StoreError> {
+    async fn prepare(self: &Arc<Self>, data: ImageData) -> Result<Ready, StoreError> {
         self.prepare_container().await?;
         let (container, object) = (&self.place.container, &self.place.object);
         if self.account.head(container, object).await?.is_some() {
@@ -208,7 +224,7 @@ impl Upload {
     }
 
     async fn send_segments(
-        &self,
+        self: &Arc<Self>,
         first: Part,
         mut parts: Parts,
     ) -> Result<Vec<Segment>, StoreError> {
@@ -221,7 +237,14 @@ impl Upload {
             if u64::from(part.number) > most {
                 return Err(DataError::TooLarge(most.saturating_mul(length)).into());
             }
-            self.send_segment(part).await
+            let flight = self.flights.clone().read_owned().await;
+            let upload = self.clone();
+            let sending = tokio::spawn(async move {
+                let _flight = flight;
+                upload.send_segment(part).await
+            });
+            let sent = sending.await;
+            sent.unwrap_or_else(|_| Err(SwiftError::BrokenOff.into()))
         };
         let parallel = &self.inner.options.parallel;
         parallel.send(first, &mut parts, |_| length, send).await
@@ -257,7 +280,7 @@ impl Upload {
         let call = Call::object(Method::PUT, &self.place.container, name)
             .header("content-type", octets())
             .body(pieces.to_vec());
-        let answer = self.account.send(&call).await?;
+        let answer = self.put(&call).await?;
         let (status, tag) = (answer.status(), etag(&answer));
         drain(answer, self.account.client.patience()).await;
         match status {
@@ -311,8 +334,19 @@ impl Upload {
     async fn publish(&self, call: Call<'_>) -> Result<Option<String>, StoreError> {
         let _turn = self.inner.turns.take(&self.place.object).await;
         self.begun.store(true, Relaxed);
-        let answer = self.account.send(&call).await?;
+        let answer = self.put(&call).await?;
         self.published(answer).await
+    }
+
+    /// Sends what can be repeated; a container that has gone since it was looked for is made again.
+    async fn put(&self, call: &Call<'_>) -> Result<Answer, StoreError> {
+        let answer = self.account.send(call).await?;
+        if answer.status() != StatusCode::NOT_FOUND || !self.inner.options.create_container {
+            return Ok(answer);
+        }
+        drain(answer, self.account.client.patience()).await;
+        self.account.make_container(&self.place.container).await?;
+        self.account.send(call).await
     }
 
     /// What came of the request that publishes: Swift's own checksum.
@@ -350,6 +384,7 @@ impl Upload {
         if !self.begun.load(Relaxed) {
             return;
         }
+        drop(timeout(LANDING, self.flights.write()).await);
         if let Err(error) = self.try_remove().await {
             let (id, error) = (&self.id, chain(&error));
             log::warn!("image {id}: what its upload left in Swift waits for a sweep: {error}");
@@ -369,10 +404,22 @@ impl Upload {
         };
         let prefix = format!("{}-{}-", self.id, self.mark);
         remove::prefix(&self.account, container, &prefix).await?;
-        if !others && self.inner.owns(&self.place) {
+        if !others && self.inner.owns(&self.place) && self.is_alone() {
             remove::empty_container(&self.account, container).await?;
         }
         Ok(())
+    }
+}
+
+impl Drop for Upload {
+    fn drop(&mut self) {
+        let mut running = lock(&self.inner.running);
+        if let Some(count) = running.get_mut(&self.place.object) {
+            *count -= 1;
+            if *count == 0 {
+                running.remove(&self.place.object);
+            }
+        }
     }
 }
 

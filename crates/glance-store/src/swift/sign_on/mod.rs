@@ -209,6 +209,3 @@ async fn granted(client: &ServerClient, answer: Answer) -> Result<Answer, StoreE
         other => SwiftError::SignOn(other).into(),
     })
 }
-
-#[cfg(test)]
-mod tests;

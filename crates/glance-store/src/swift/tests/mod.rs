@@ -2,6 +2,9 @@
 
 mod conformance;
 mod large;
+mod stub;
+mod tenants;
+mod trouble;
 
 use glance_config::{Secret, SwiftAuthVersion, SwiftConfig};
 use hyper::StatusCode;
