@@ -48,7 +48,7 @@ options! {
         s3_store_checksums: S3Checksums = "when_required", restart;
         /// Seconds in which the server must accept a connection, take more data, begin to answer,
         /// and send more. Not Glance's.
-        s3_store_timeout: NonZeroU32 = "60", restart;
+        s3_store_timeout: NonZeroU32 = "30", restart;
         /// Accepted for Glance's sake: no data is buffered in files.
         s3_store_object_buffer_dir: Option<PathBuf> = unset, restart,
             was ["DEFAULT/s3_store_object_buffer_dir"];

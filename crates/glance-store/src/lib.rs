@@ -18,6 +18,7 @@ mod net;
 pub mod object;
 mod off_reactor;
 mod parts;
+pub mod s3;
 pub mod store;
 pub mod stores;
 pub mod swift;

@@ -135,9 +135,14 @@ impl Parts {
 pub(crate) struct Parallel {
     /// Of one upload.
     each: usize,
-    /// Of all uploads, besides one for each.
+    /// Of all uploads, besides one for each: what they weigh.
     all: Arc<Semaphore>,
+    /// Bytes of the smallest weight.
+    unit: u64,
 }
+
+/// Parts are weighed in mebibytes.
+const MEBIBYTE: u64 = 1 << 20;
 
 impl Parallel {
     /// At most `each` of one upload, and `all` of all of them besides one for each.
@@ -145,7 +150,23 @@ impl Parallel {
         Self {
             each: each.max(1),
             all: Arc::new(Semaphore::new(all)),
+            unit: u64::MAX,
         }
+    }
+
+    /// At most `each` of one upload, and `memory` bytes of all of them besides one for each.
+    pub(crate) fn weighed(each: usize, memory: u64) -> Self {
+        let units = usize::try_from(memory / MEBIBYTE).unwrap_or(usize::MAX);
+        Self {
+            unit: MEBIBYTE,
+            ..Self::new(each, units.min(Semaphore::MAX_PERMITS))
+        }
+    }
+
+    /// Leave for one more part of `length` bytes, if there is.
+    fn permit(&self, length: u64) -> Option<OwnedSemaphorePermit> {
+        let weight = u32::try_from(length.div_ceil(self.unit).max(1)).unwrap_or(u32::MAX);
+        self.all.clone().try_acquire_many_owned(weight).ok()
     }
 
     /// Sends `first` and all parts that follow it, each `length(number)` bytes, and gives what came
@@ -177,7 +198,7 @@ impl Parallel {
         while more || !running.is_empty() {
             let permit = match running.len() {
                 0 => None,
-                _ => self.all.clone().try_acquire_owned().ok(),
+                _ => self.permit(length(next)),
             };
             let room = running.is_empty() || (running.len() < self.each && permit.is_some());
             tokio::select! {

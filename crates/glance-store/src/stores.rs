@@ -16,6 +16,7 @@ use crate::guard::{ExternalUrl, Refusal};
 use crate::http::HttpStore;
 use crate::md5::Md5Pool;
 use crate::object::CloudStore;
+use crate::s3::S3Store;
 use crate::store::{Added, ByteRange, ImageStat, ImageStore};
 use crate::swift::SwiftStore;
 use crate::tally::{Limits, Tally};
@@ -77,6 +78,10 @@ impl Stores {
                 }
                 CloudStore::AZURE => {
                     let store = CloudStore::azure(&config.object)?;
+                    stores.push(Watched::new(Arc::new(store)));
+                }
+                S3Store::NAME => {
+                    let store = S3Store::open(&config.s3, md5.clone())?;
                     stores.push(Watched::new(Arc::new(store)));
                 }
                 SwiftStore::NAME => {

@@ -1,0 +1,151 @@
+//! The moment in which an upload becomes an object, and what happens when that goes wrong.
+
+use std::future::Future;
+use std::io;
+use std::mem;
+
+use tokio::runtime::Handle;
+
+use super::failure::S3Error;
+use super::object::{Head, Object};
+use super::turns::Mine;
+use crate::error::StoreError;
+use crate::net::pause::pause;
+
+/// How often the removal of what nobody wants is tried.
+const REMOVALS: u32 = 5;
+
+/// Why there may be no object.
+pub(super) enum Unpublished {
+    /// There is none, for this reason.
+    Certain(StoreError),
+    /// There may be one all the same.
+    Maybe(S3Error),
+}
+
+/// Sends the request that makes the object, in a task of its own: once it is on its way the object
+/// may come to be, whoever goes away. Gives the object, which is removed again unless it is claimed.
+///
+/// `mark` is what the request writes on the object, to tell it from another upload's.
+pub(super) async fn publish(
+    object: Object,
+    mark: String,
+    turn: Mine,
+    request: impl Future<Output = Result<(), Unpublished>> + Send + 'static,
+) -> Result<(Unclaimed, Head), StoreError> {
+    let unclaimed = Unclaimed {
+        object: Some((object, mark)),
+        turn: Some(turn),
+    };
+    let task = tokio::spawn(async move {
+        let outcome = request.await;
+        settle(unclaimed, outcome).await
+    });
+    task.await
+        .unwrap_or_else(|error| Err(StoreError::Unavailable(io::Error::other(error))))
+}
+
+/// What the object itself says about what came of a request.
+async fn settle(
+    unclaimed: Unclaimed,
+    outcome: Result<(), Unpublished>,
+) -> Result<(Unclaimed, Head), StoreError> {
+    let error = match outcome {
+        Ok(()) => S3Error::Wrong("an object is not there although it was made"),
+        Err(Unpublished::Certain(error)) => {
+            unclaimed.claim();
+            return Err(error);
+        }
+        Err(Unpublished::Maybe(error)) => error,
+    };
+    let told = matches!(error, S3Error::Wrong(_)) || error.is_transient();
+    // A request that was repeated finds what its first attempt made.
+    if !(told || error.is_conflict() || error.is_missing()) {
+        unclaimed.claim();
+        return Err(error.writing());
+    }
+    match unclaimed.head().await {
+        Ok(Some(head)) if unclaimed.is_ours(&head) => Ok((unclaimed, head)),
+        Ok(Some(_)) => {
+            unclaimed.claim();
+            Err(StoreError::Duplicate)
+        }
+        Ok(None) if told => Err(error.writing()),
+        Ok(None) => {
+            unclaimed.claim();
+            Err(error.writing())
+        }
+        Err(unknown) => Err(unknown.writing()),
+    }
+}
+
+/// An object that was made, or may yet be, and that nobody wants so far. Dropping it removes the
+/// object in the background, unless it is another upload's. Nobody else here uploads the image
+/// meanwhile.
+pub(super) struct Unclaimed {
+    object: Option<(Object, String)>,
+    turn: Option<Mine>,
+}
+
+impl Unclaimed {
+    /// The object stays, or is known not to be.
+    pub(super) fn claim(mut self) {
+        self.object = None;
+    }
+
+    /// Removes the object now.
+    pub(super) async fn remove(mut self) {
+        if let Some((object, mark)) = self.object.take() {
+            remove(&object, &mark).await;
+        }
+    }
+
+    async fn head(&self) -> Result<Option<Head>, S3Error> {
+        match &self.object {
+            Some((object, _)) => object.head().await,
+            None => Ok(None),
+        }
+    }
+
+    fn is_ours(&self, head: &Head) -> bool {
+        let mark = self.object.as_ref().map(|(_, mark)| mark.as_str());
+        // Without marks, on a server that keeps none, we believe the server's success.
+        head.mark.is_none() || head.mark.as_deref() == mark
+    }
+}
+
+impl Drop for Unclaimed {
+    fn drop(&mut self) {
+        let turn = self.turn.take();
+        let Some((object, mark)) = mem::take(&mut self.object) else {
+            return;
+        };
+        let Ok(runtime) = Handle::try_current() else {
+            log::warn!("store s3: an upload that nobody wants may stay; the program ends");
+            return;
+        };
+        runtime.spawn(async move {
+            remove(&object, &mark).await;
+            drop(turn);
+        });
+    }
+}
+
+/// Removes the object if it is the one with this mark.
+async fn remove(object: &Object, mark: &str) {
+    for attempt in 1..=REMOVALS {
+        let outcome = match object.head().await {
+            Ok(Some(head)) if head.mark.as_deref().is_none_or(|found| found == mark) => {
+                object.delete().await
+            }
+            Ok(_) => return,
+            Err(error) => Err(error),
+        };
+        let Err(error) = outcome else { return };
+        if attempt == REMOVALS || !error.is_transient() {
+            log::warn!("store s3: an upload that nobody wants may stay: {error}");
+            return;
+        }
+        pause(attempt).await;
+    }
+}
