@@ -21,7 +21,7 @@ use crate::store::{Added, ByteRange, ImageStat, ImageStore};
 use crate::swift::SwiftStore;
 use crate::tally::{Limits, Tally};
 use crate::verified::Verified;
-use crate::watched::Watched;
+use crate::watched::watched;
 
 /// Where new data is, and what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,7 +64,7 @@ impl Stores {
                     let store = FileStore::open(&FileStoreOptions::from(&config.store))?;
                     let store = Arc::new(store);
                     file = Some(Arc::clone(&store));
-                    stores.push(Watched::new(store));
+                    stores.push(watched(store));
                 }
                 HttpStore::NAME | "https" => {
                     // Not watched: each source is another server.
@@ -74,19 +74,19 @@ impl Stores {
                 }
                 CloudStore::GS => {
                     let store = CloudStore::gs(&config.object)?;
-                    stores.push(Watched::new(Arc::new(store)));
+                    stores.push(watched(Arc::new(store)));
                 }
                 CloudStore::AZURE => {
                     let store = CloudStore::azure(&config.object)?;
-                    stores.push(Watched::new(Arc::new(store)));
+                    stores.push(watched(Arc::new(store)));
                 }
                 S3Store::NAME => {
                     let store = S3Store::open(&config.s3, md5.clone())?;
-                    stores.push(Watched::new(Arc::new(store)));
+                    stores.push(watched(Arc::new(store)));
                 }
                 SwiftStore::NAME => {
                     let store = SwiftStore::open(&config.swift, md5.clone())?;
-                    stores.push(Watched::new(Arc::new(store)));
+                    stores.push(watched(Arc::new(store)));
                 }
                 _ => {
                     log::warn!(

@@ -26,7 +26,7 @@ const RESPITE: Duration = Duration::from_secs(1);
 /// A store whose failures are counted. One failure is told in the log, and the end of the trouble;
 /// what happens in between is not.
 #[derive(Debug)]
-pub(crate) struct Watched {
+struct Watched {
     store: Arc<dyn ImageStore>,
     health: Mutex<Health>,
 }
@@ -39,14 +39,15 @@ struct Health {
     respite: Option<Instant>,
 }
 
-impl Watched {
-    pub(crate) fn new(store: Arc<dyn ImageStore>) -> Arc<dyn ImageStore> {
-        Arc::new(Self {
-            store,
-            health: Mutex::default(),
-        })
-    }
+/// `store`, watched.
+pub(crate) fn watched(store: Arc<dyn ImageStore>) -> Arc<dyn ImageStore> {
+    Arc::new(Watched {
+        store,
+        health: Mutex::default(),
+    })
+}
 
+impl Watched {
     /// Lets a call through, unless the store has just failed several times.
     fn admit(&self) -> Result<(), StoreError> {
         let mut health = self.health();
