@@ -74,7 +74,7 @@ mod tests {
         ] {
             let part = sizes.part(1, Some(size));
             assert!(size.div_ceil(part) <= 10_000, "{size}");
-            assert!(part >= 10 * MIB && part <= 525 * MIB, "{part}");
+            assert!((10 * MIB..=525 * MIB).contains(&part), "{part}");
         }
         assert_eq!(sizes.part(1, Some(97_656 * MIB)), 10 * MIB);
         assert!(
