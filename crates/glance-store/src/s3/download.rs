@@ -33,12 +33,16 @@ pub(super) async fn open(
                 length: length - done,
             };
             let tag = tag.ok_or_else(|| wrong("an object has no tag"))?;
-            let answer = get(&object, Some(rest), Some(tag)).await;
+            let answer = get(&object, Some(rest), Some(tag.clone())).await;
             let answer =
                 answer.map_err(|error| match error.is_conflict() || error.is_missing() {
                     true => S3Error::Wrong("an object changed while it was read").reading(),
                     false => error.reading(),
                 })?;
+            // A cache on the way may not know the condition.
+            if answer.e_tag().is_some_and(|found| found != tag) {
+                return Err(wrong("an object changed while it was read"));
+            }
             checked_length(&answer, Some(rest))?;
             Ok(bytes(answer))
         }

@@ -59,13 +59,19 @@ async fn settle(
         Err(Unpublished::Maybe(error)) => error,
     };
     let told = matches!(error, S3Error::Wrong(_)) || error.is_transient();
-    // A request that was repeated finds what its first attempt made.
-    if !(told || error.is_conflict() || error.is_missing()) {
-        unclaimed.claim();
-        return Err(error.writing());
-    }
+    let expected = told || error.is_conflict() || error.is_missing();
+    // Whatever the refusal: a request that was repeated may be refused because of what its first
+    // attempt made, and some servers keep what they then find to be damaged.
     match unclaimed.head().await {
-        Ok(Some(head)) if unclaimed.is_ours(&head) => Ok((unclaimed, head)),
+        // What is damaged is nothing to keep; dropping it removes it.
+        Ok(Some(head)) if unclaimed.is_ours(&head) && error.is_damage() => Err(error.writing()),
+        Ok(Some(head)) if unclaimed.is_ours(&head) && (expected || head.mark.is_some()) => {
+            Ok((unclaimed, head))
+        }
+        Ok(_) | Err(_) if !expected => {
+            unclaimed.claim();
+            Err(error.writing())
+        }
         Ok(Some(_)) => {
             unclaimed.claim();
             Err(StoreError::Duplicate)
