@@ -2,7 +2,9 @@
 
 use functional::{Fault, Setup, SwiftAccount, Trouble, When};
 
-use crate::store_faults_scene::{Case, Comes, Does, Kind, LOST, Size, lose, misname, play, swift};
+use crate::store_faults_scene::{
+    Case, Comes, Does, Kind, LOST, NOTHING, Size, lose, misname, play, swift,
+};
 
 const KIND: Kind = Kind {
     // Four segments.
@@ -10,6 +12,7 @@ const KIND: Kind = Kind {
     configured,
     secrets: &["testing", "AUTH_tk"],
     patience: 40,
+    lingering: NOTHING,
 };
 
 fn container(number: usize) -> String {
