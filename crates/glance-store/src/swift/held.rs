@@ -11,7 +11,7 @@ use super::account::{Account, Who};
 use super::location::SwiftLocation;
 use super::names::Name;
 use super::object::{Entry, Kind};
-use super::{Inner, remove};
+use super::{Inner, lock, remove};
 use crate::error::StoreError;
 use crate::store::Held;
 
@@ -99,6 +99,10 @@ impl Inner {
         for (mark, leftover) in &group.leftovers {
             let age = SystemTime::now().duration_since(leftover.touched);
             if !age.is_ok_and(|age| age >= idle) {
+                continue;
+            }
+            // A slow client's upload is still one.
+            if lock(&self.running).contains_key(id.as_str()) {
                 continue;
             }
             // It may have been published since the list was made.

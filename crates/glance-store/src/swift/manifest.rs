@@ -59,8 +59,10 @@ pub(super) async fn put_inner(
     let answer = account.send(&call).await?;
     let (status, tag) = (answer.status(), etag(&answer));
     drain(answer, account.client.patience()).await;
-    if !status.is_success() {
-        return Err(refused(status));
+    match status {
+        StatusCode::NOT_FOUND => return Err(SwiftError::NoContainer.into()),
+        status if !status.is_success() => return Err(refused(status)),
+        _ => {}
     }
     let etag = tag.ok_or(SwiftError::Unusable("a manifest has no tag"))?;
     Ok(Listed { name, etag, size })

@@ -83,7 +83,7 @@ impl Options {
         let segment = u64::from(config.swift_store_large_object_chunk_size.get()) * MB;
         let segment = segment.min(large).clamp(SMALLEST_SEGMENT, LARGEST_SEGMENT);
         let each = config.swift_store_upload_parallel.get();
-        let all = (u64::from(config.swift_store_upload_memory) << 20) / segment;
+        let memory = u64::from(config.swift_store_upload_memory) << 20;
         Ok(Self {
             named,
             references,
@@ -95,10 +95,7 @@ impl Options {
             create_container: config.swift_store_create_container_on_put,
             large,
             segment,
-            parallel: Parallel::new(
-                usize::try_from(each).unwrap_or(usize::MAX),
-                usize::try_from(all).unwrap_or(usize::MAX).min(1 << 16),
-            ),
+            parallel: Parallel::weighed(usize::try_from(each).unwrap_or(usize::MAX), memory),
             choice: Arc::new(Choice {
                 endpoint: config.swift_store_endpoint.as_deref().map(configured_url),
                 service_type: config.swift_store_service_type.clone(),

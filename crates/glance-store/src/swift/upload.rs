@@ -6,29 +6,23 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::time::Duration;
 
-use bytes::Bytes;
 use glance_config::chain;
 use glance_core::id::ImageId;
-use hyper::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
-use hyper::{Method, StatusCode};
+use hyper::header::HeaderValue;
 use tokio::runtime::Handle;
 use tokio::sync::{RwLock, oneshot};
 use tokio::time::timeout;
 
 use super::Inner;
-use super::account::{Account, Call};
-use super::answer::{ATTEMPTS, Answer, drain, etag};
-use super::error::{SwiftError, refused};
+use super::account::Account;
+use super::error::SwiftError;
 use super::location::SwiftLocation;
-use super::manifest::{self, Listed};
 use super::measured::measured;
-use super::object::{MANIFESTS, UPLOAD};
+use super::segments::Segment;
 use super::{lock, names, remove};
 use crate::data::{Batch, BatchStream, ImageData};
 use crate::error::{DataError, StoreError};
-use crate::md5::Md5Digest;
-use crate::net::pause::pause;
-use crate::parts::{Part, Parts};
+use crate::parts::Parts;
 use crate::store::Added;
 
 /// A server may still take what was sent when its connection was cut: after this, it has.
@@ -39,17 +33,17 @@ const LANDING: Duration = Duration::from_secs(5);
 
 /// One upload. It runs in a task of its own, which cleans up when its caller goes away.
 pub(super) struct Upload {
-    inner: Arc<Inner>,
-    account: Account,
-    place: SwiftLocation,
-    id: ImageId,
+    pub(super) inner: Arc<Inner>,
+    pub(super) account: Account,
+    pub(super) place: SwiftLocation,
+    pub(super) id: ImageId,
     /// Tells its objects from those of other uploads of the same image.
-    mark: String,
+    pub(super) mark: String,
     /// Something may lie in Swift.
-    begun: AtomicBool,
+    pub(super) begun: AtomicBool,
     /// Read while a segment is on its way, which goes on when its upload is given up: what Swift has
     /// of a request that is cut short is not known.
-    flights: Arc<RwLock<()>>,
+    pub(super) flights: Arc<RwLock<()>>,
     /// The server has all the data, so there will be an object whatever happens here.
     sealed: Arc<AtomicBool>,
 }
@@ -68,12 +62,6 @@ enum Ready {
     Whole(Batch),
     /// Segments.
     Segments(Vec<Segment>),
-}
-
-struct Segment {
-    number: u32,
-    size: u64,
-    md5: Md5Digest,
 }
 
 type Outcome = Result<Receipt, StoreError>;
@@ -223,162 +211,6 @@ impl Upload {
         self.published(answer).await
     }
 
-    async fn send_segments(
-        self: &Arc<Self>,
-        first: Part,
-        mut parts: Parts,
-    ) -> Result<Vec<Segment>, StoreError> {
-        let length = self.inner.options.segment;
-        let limit = self.inner.manifest_limit(&self.account).await as u64;
-        // A manifest of manifests.
-        let most = limit.saturating_mul(limit);
-        self.begun.store(true, Relaxed);
-        let send = |part: Part| async move {
-            if u64::from(part.number) > most {
-                return Err(DataError::TooLarge(most.saturating_mul(length)).into());
-            }
-            let flight = self.flights.clone().read_owned().await;
-            let upload = self.clone();
-            let sending = tokio::spawn(async move {
-                let _flight = flight;
-                upload.send_segment(part).await
-            });
-            let sent = sending.await;
-            sent.unwrap_or_else(|_| Err(SwiftError::BrokenOff.into()))
-        };
-        let parallel = &self.inner.options.parallel;
-        parallel.send(first, &mut parts, |_| length, send).await
-    }
-
-    /// Sends a segment until Swift tells the same checksum.
-    async fn send_segment(&self, part: Part) -> Result<Segment, StoreError> {
-        let name = names::segment(&self.id, &self.mark, part.number);
-        let md5 = self.inner.md5.digest(part.pieces.clone());
-        let (md5, sent) = tokio::join!(md5, self.put_segment(&name, &part.pieces));
-        let mut told = sent?;
-        let mut attempt = 1;
-        while told.as_deref() != Some(md5.to_string().as_str()) {
-            if attempt >= ATTEMPTS {
-                return Err(SwiftError::Checksum.into());
-            }
-            pause(attempt).await;
-            attempt += 1;
-            told = self.put_segment(&name, &part.pieces).await?;
-        }
-        Ok(Segment {
-            number: part.number,
-            size: part.length,
-            md5,
-        })
-    }
-
-    async fn put_segment(
-        &self,
-        name: &str,
-        pieces: &[Bytes],
-    ) -> Result<Option<String>, StoreError> {
-        let call = Call::object(Method::PUT, &self.place.container, name)
-            .header("content-type", octets())
-            .body(pieces.to_vec());
-        let answer = self.put(&call).await?;
-        let (status, tag) = (answer.status(), etag(&answer));
-        drain(answer, self.account.client.patience()).await;
-        match status {
-            status if status.is_success() => Ok(tag),
-            status => Err(self.not_kept(status)),
-        }
-    }
-
-    /// Publishes the segments; manifests of them first, if they are too many for one.
-    async fn publish_manifest(&self, segments: Vec<Segment>) -> Result<(), StoreError> {
-        let container = &self.place.container;
-        let listed = |segment: &Segment| Listed {
-            name: names::segment(&self.id, &self.mark, segment.number),
-            etag: segment.md5.to_string(),
-            size: segment.size,
-        };
-        let limit = self.inner.manifest_limit(&self.account).await;
-        let mut manifests = Vec::new();
-        if segments.len() > limit {
-            for (number, chunk) in (1..).zip(segments.chunks(limit)) {
-                let name = names::manifest(&self.id, &self.mark, number);
-                let size = chunk.iter().map(|segment| segment.size).sum();
-                let text = manifest::text(container, chunk.iter().map(listed));
-                let inner = manifest::put_inner(&self.account, container, name, size, text);
-                manifests.push(inner.await?);
-            }
-        }
-        let mut call = self.call().query("multipart-manifest=put");
-        let text = if manifests.is_empty() {
-            manifest::text(container, segments.iter().map(listed))
-        } else {
-            let count = HeaderValue::from(manifests.len());
-            call = call.header(MANIFESTS, count);
-            manifest::text(container, manifests.into_iter())
-        };
-        self.publish(call.body(vec![text])).await.map(drop)
-    }
-
-    /// A request that makes the image appear, if there is none.
-    fn call(&self) -> Call<'_> {
-        let mut call = Call::object(Method::PUT, &self.place.container, &self.place.object);
-        call.headers.insert(CONTENT_TYPE, octets());
-        call.headers
-            .insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        if let Ok(mark) = HeaderValue::from_str(&self.mark) {
-            call.headers.insert(UPLOAD, mark);
-        }
-        call
-    }
-
-    async fn publish(&self, call: Call<'_>) -> Result<Option<String>, StoreError> {
-        let _turn = self.inner.turns.take(&self.place.object).await;
-        self.begun.store(true, Relaxed);
-        let answer = self.put(&call).await?;
-        self.published(answer).await
-    }
-
-    /// Sends what can be repeated; a container that has gone since it was looked for is made again.
-    async fn put(&self, call: &Call<'_>) -> Result<Answer, StoreError> {
-        let answer = self.account.send(call).await?;
-        if answer.status() != StatusCode::NOT_FOUND || !self.inner.options.create_container {
-            return Ok(answer);
-        }
-        drain(answer, self.account.client.patience()).await;
-        self.account.make_container(&self.place.container).await?;
-        self.account.send(call).await
-    }
-
-    /// What came of the request that publishes: Swift's own checksum.
-    async fn published(&self, answer: Answer) -> Result<Option<String>, StoreError> {
-        let (status, tag) = (answer.status(), etag(&answer));
-        drain(answer, self.account.client.patience()).await;
-        match status {
-            status if status.is_success() => Ok(tag),
-            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => self.is_ours().await,
-            status => Err(self.not_kept(status)),
-        }
-    }
-
-    /// There was an object already: of an attempt of ours whose answer was lost, perhaps.
-    async fn is_ours(&self) -> Result<Option<String>, StoreError> {
-        let (container, object) = (&self.place.container, &self.place.object);
-        match self.account.head(container, object).await? {
-            Some(head) if head.upload.as_ref() == Some(&self.mark) => Ok(head.checksum()),
-            Some(_) => Err(StoreError::Duplicate),
-            None => Err(SwiftError::Status(StatusCode::CONFLICT.as_u16()).into()),
-        }
-    }
-
-    fn not_kept(&self, status: StatusCode) -> StoreError {
-        if status != StatusCode::NOT_FOUND {
-            return refused(status);
-        }
-        // Somebody removed the container: the next upload looks for it again.
-        lock(&self.inner.containers).remove(&self.place.container);
-        SwiftError::NoContainer.into()
-    }
-
     /// Removes whatever this upload left, and nothing else.
     async fn remove(&self) {
         if !self.begun.load(Relaxed) {
@@ -447,8 +279,4 @@ impl fmt::Debug for Upload {
             .field("id", &self.id)
             .finish_non_exhaustive()
     }
-}
-
-fn octets() -> HeaderValue {
-    HeaderValue::from_static("application/octet-stream")
 }

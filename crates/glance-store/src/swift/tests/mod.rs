@@ -9,6 +9,7 @@ mod trouble;
 use glance_config::{Secret, SwiftAuthVersion, SwiftConfig};
 use hyper::StatusCode;
 
+use super::account::{Account, Who};
 use super::*;
 use crate::conformance::services;
 
