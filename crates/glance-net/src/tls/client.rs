@@ -3,13 +3,17 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use rustls::client::WantsClientCert;
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
-use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, Error, RootCertStore, SignatureScheme,
+    WantsVerifier,
+};
 
-use thiserror::Error as ThisError;
+use super::pem::PemFile;
+use super::{Part, Shown, TlsError, provider};
 
 /// What the operator says about servers' certificates.
 #[derive(Clone, Copy, Debug, Default)]
@@ -20,58 +24,47 @@ pub struct Trust<'a> {
     pub insecure: bool,
 }
 
-/// Why TLS cannot be had as configured. Names the file.
-#[derive(Debug, ThisError)]
-pub enum TlsError {
-    /// A file cannot be read, or is not what it should be.
-    #[error("{path}: {reason}")]
-    File {
-        /// The file.
-        path: String,
-        /// What is wrong with it.
-        reason: String,
-    },
-    /// The library refuses.
-    #[error("TLS cannot be set up")]
-    Setup(#[source] Error),
-}
-
 impl Trust<'_> {
     /// TLS as a client that shows no certificate of its own. Blocks to read files.
     pub fn config(self) -> Result<ClientConfig, TlsError> {
-        let provider = Arc::new(ring::default_provider());
-        let builder = ClientConfig::builder_with_provider(provider.clone())
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Setup)?;
+        Ok(self.verifying()?.with_no_client_auth())
+    }
+
+    /// TLS as a client that shows servers a certificate, if they ask for one. Blocks to read files.
+    pub fn config_showing(self, own: &Shown) -> Result<ClientConfig, TlsError> {
+        let builder = self.verifying()?;
+        Ok(builder.with_client_cert_resolver(own.resolver()))
+    }
+
+    fn verifying(self) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsError> {
+        let builder = builder()?;
         let roots = match self.ca_file {
-            Some(file) => from_file(file)?,
+            Some(path) => {
+                let part = Part::Authorities;
+                PemFile { part, path }.authorities()?
+            }
             None if self.insecure => {
-                let verifier = Arc::new(Unchecked(provider));
-                let builder = builder
+                let verifier = Arc::new(Unchecked(provider()));
+                return Ok(builder
                     .dangerous()
-                    .with_custom_certificate_verifier(verifier);
-                return Ok(builder.with_no_client_auth());
+                    .with_custom_certificate_verifier(verifier));
             }
             None => from_system(),
         };
-        Ok(builder.with_root_certificates(roots).with_no_client_auth())
+        Ok(builder.with_root_certificates(roots))
     }
 }
 
-fn from_file(file: &Path) -> Result<RootCertStore, TlsError> {
-    let wrong = |reason: String| TlsError::File {
-        path: file.display().to_string(),
-        reason,
-    };
-    let certificates = CertificateDer::pem_file_iter(file)
-        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
-        .map_err(|error| wrong(error.to_string()))?;
-    let mut roots = RootCertStore::empty();
-    let (good, _) = roots.add_parsable_certificates(certificates);
-    if good == 0 {
-        return Err(wrong("there is no certificate in it".to_owned()));
-    }
-    Ok(roots)
+/// TLS that believes no server at all, for clients that are to speak without it.
+pub fn no_trust() -> Result<ClientConfig, TlsError> {
+    let builder = builder()?.with_root_certificates(RootCertStore::empty());
+    Ok(builder.with_no_client_auth())
+}
+
+fn builder() -> Result<ConfigBuilder<ClientConfig, WantsVerifier>, TlsError> {
+    ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()
+        .map_err(TlsError::Setup)
 }
 
 fn from_system() -> RootCertStore {
