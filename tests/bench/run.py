@@ -20,6 +20,8 @@ import tempfile
 import time
 import uuid
 
+import auth
+
 ROOT = os.path.abspath(os.path.join(os.path.dirname(__file__), '..', '..'))
 BIN = os.path.join(os.environ.get('CARGO_TARGET_DIR', os.path.join(ROOT, 'target')), 'release')
 GIB = 1 << 30
@@ -94,10 +96,11 @@ class Process:
 class Service:
     """Both daemons in a directory of their own, with everybody as administrator."""
 
-    def __init__(self, directory, store=''):
-        """`store`: more lines for [glance_store]."""
+    def __init__(self, directory, store='', both=''):
+        """`store`: more lines for [glance_store]. `both`: more sections for both files."""
         self.directory = directory
         self.store = store
+        self.both = both
         self.datadir = os.path.join(directory, 'images')
         self.database = os.path.join(directory, 'glance.sqlite')
         self.log = open(os.path.join(directory, 'daemons.log'), 'a')
@@ -116,7 +119,7 @@ bind_host = 127.0.0.1
 bind_port = %d
 [database]
 connection = sqlite:///%s
-""" % (registry, self.database))
+%s""" % (registry, self.database, self.both))
         self.registry = Process([os.path.join(BIN, 'glance-registry'), conf], registry, self.log)
         conf = self.write('glance-api.conf', """[DEFAULT]
 bind_host = 127.0.0.1
@@ -125,7 +128,7 @@ registry_host = 127.0.0.1
 registry_port = %d
 [glance_store]
 filesystem_store_datadir = %s
-%s""" % (api, registry, self.datadir, self.store))
+%s%s""" % (api, registry, self.datadir, self.store, self.both))
         self.api = Process([os.path.join(BIN, 'glance-api'), conf], api, self.log)
         self.address = '127.0.0.1:%d' % api
 
@@ -286,10 +289,10 @@ def measure_downloads(service, table, options, directory):
     service.call('DELETE', path)
 
 
-def wrk(address, path, method, seconds):
+def wrk(address, path, method, seconds, *headers):
     script = os.path.join(ROOT, 'tests', 'bench', 'wrk.lua')
     output = subprocess.run(['wrk', '-t1', '-c32', '-d%ds' % seconds, '--latency', '-s', script,
-                             'http://%s%s' % (address, path), '--', method],
+                             *headers, 'http://%s%s' % (address, path), '--', method],
                             check=True, capture_output=True, text=True).stdout
     figures = json.loads(output[output.index('{"requests"'):].splitlines()[0])
     if figures['errors']:
@@ -373,6 +376,48 @@ def measure_small(service, table, options):
                 service.registry.memory('VmHWM'), 64, 'MiB')
 
 
+def measure_auth(service, table, options):
+    """The service as it is, and another that asks for tokens of Keystone, in turn."""
+    directory = os.path.join(service.directory, 'keystone')
+    os.mkdir(directory)
+    with auth.Keystone() as keystone:
+        other = Service(directory, both=keystone.section)
+        try:
+            for each in (service, other):
+                each.stop()
+                with contextlib.suppress(FileNotFoundError):
+                    os.remove(each.database)
+                each.start()
+                each.stop()
+                fill(each, 100)
+                each.start()
+            token = ('-H', 'X-Auth-Token: ' + auth.TOKEN)
+            for what, method, path in (('HEAD of an image', 'HEAD', '/v1/images/%s' % uuid.UUID(int=50)),
+                                       ('GET /v1/images?limit=25', 'GET', '/v1/images?limit=25')):
+                def load(each, *headers):
+                    begin = each.api.cpu() + each.registry.cpu()
+                    rate, _ = wrk(each.address, path, method, options.seconds, *headers)
+                    cpu = each.api.cpu() + each.registry.cpu() - begin
+                    return rate, cpu / (rate * options.seconds) * 1e6
+
+                def work():
+                    # Forth and back, so that a drift of the machine is in both.
+                    none, ours = [load(service)], [load(other, *token), load(other, *token)]
+                    none.append(load(service))
+                    (none, cpu_none), (ours, cpu) = (map(statistics.mean, zip(*runs))
+                                                     for runs in (none, ours))
+                    return {'ratio': ours / none, 'ours': ours, 'cpu': cpu, 'cpu_none': cpu_none,
+                            'cpu_ratio': cpu / cpu_none}
+                figures = rounds(options.rounds, work)
+                table.ratio('%s with a cached token, to flavor none' % what, figures['ratio'], 0.95,
+                            ' (%.0f/s)' % figures['ours'])
+                table.add('  CPU of both daemons for a request, to flavor none',
+                          '%.3f (%.1f µs / %.1f µs)'
+                          % (figures['cpu_ratio'], figures['cpu'], figures['cpu_none']))
+        finally:
+            other.stop()
+
+
 def measure_memory(service, table, options):
     service.restart()
     time.sleep(1)
@@ -416,7 +461,7 @@ def main():
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--size', type=int, default=GIB, help='bytes of a transfer')
     parser.add_argument('--seconds', type=int, default=3, help='of each load of small requests')
-    parser.add_argument('--only', choices=['upload', 'download', 'small', 'memory'])
+    parser.add_argument('--only', choices=['upload', 'download', 'small', 'auth', 'memory'])
     parser.add_argument('--directory', help='where the data goes; default: under target/')
     options = parser.parse_args()
     parent = options.directory or os.path.dirname(BIN)
@@ -430,6 +475,8 @@ def main():
                 measure_downloads(service, table, options, directory)
             if options.only in (None, 'small'):
                 measure_small(service, table, options)
+            if options.only in (None, 'auth'):
+                measure_auth(service, table, options)
             if options.only in (None, 'memory'):
                 measure_memory(service, table, options)
         finally:

@@ -137,10 +137,12 @@ fn token<'a>(head: &'a RequestHead, name: &HeaderName) -> Given<'a> {
     if value.is_empty() {
         return Given::Nothing;
     }
-    let plausible = value.len() <= LONGEST_TOKEN
-        && value.as_bytes().iter().all(u8::is_ascii_graphic)
-        && values.next().is_none();
-    match value.to_str() {
+    let bytes = value.as_bytes();
+    // Without a way out of the loop, which would keep it from looking at many bytes at once.
+    let odd = |odd: bool, byte: &u8| odd | !byte.is_ascii_graphic();
+    let plausible =
+        bytes.len() <= LONGEST_TOKEN && values.next().is_none() && !bytes.iter().fold(false, odd);
+    match std::str::from_utf8(bytes) {
         Ok(text) if plausible => Given::Token(text),
         _ => Given::Hopeless,
     }
