@@ -9,7 +9,7 @@ options! {
     pub struct PasteDeploy in "paste_deploy" {
         /// The flavor of authentication. Unset or none: everybody is the administrator, as in
         /// Glance without Keystone. keystone: tokens are validated with Keystone, see
-        /// [keystone_authtoken]. trusted-auth: a proxy in front says who calls, in
+        /// section keystone_authtoken. trusted-auth: a proxy in front says who calls, in
         /// X-Identity-Status, X-User-Id, X-Tenant-Id and X-Roles. fakeauth: the token is
         /// user:tenant:role; for tests, and only on a loopback address. Glance's +caching and
         /// +cachemanagement may follow, without effect.
