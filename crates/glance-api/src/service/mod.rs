@@ -18,6 +18,7 @@ mod members;
 mod open;
 mod outside;
 mod own_token;
+pub mod plankton;
 mod recovery;
 mod sharing;
 mod update;
