@@ -27,11 +27,11 @@ def moment(form, text):
 
 
 class Placeholders:
-    """slack: None when every change has a second of its own, so that ranks of times are exact; else
-    by how many seconds they may be off."""
+    """ranked: whether every change has a second and a version of its own, as it had when recorded;
+    else times and versions need only have their form."""
 
-    def __init__(self, given, slack=None):
-        self.given, self.slack = given, slack
+    def __init__(self, given, ranked=True):
+        self.given, self.ranked = given, ranked
         self.bound, self.times, self.versions = {}, {}, {}
 
     def value(self, name):
@@ -84,20 +84,18 @@ class Placeholders:
         form, _, rank = name.partition(':')
         if form not in FORMS:
             return self.bound.setdefault(name, value) == value
-        if not rank:
+        if not rank or not self.ranked:
             return True
         if form == 'version':
-            return self.fits(self.versions, int(rank[1:]), int(value), 0)
-        return self.fits(self.times, int(rank[1:]), int(moment(form, value)), self.slack)
+            return self.fits(self.versions, int(rank[1:]), int(value))
+        return self.fits(self.times, int(rank[1:]), int(moment(form, value)))
 
     @staticmethod
-    def fits(known, rank, value, slack):
-        exact = not slack
+    def fits(known, rank, value):
         if rank in known:
-            return abs(known[rank] - value) <= (slack or 0)
+            return known[rank] == value
         for other, its in known.items():
-            later, earlier = (value, its) if rank > other else (its, value)
-            if later <= earlier if exact else later < earlier - slack:
+            if (its < value) != (other < rank) or its == value:
                 return False
         known[rank] = value
         return True

@@ -21,6 +21,8 @@ import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
+import kamaki_session
+import plankton_dialect
 import replay
 import synnefo_servers
 import transport
@@ -96,6 +98,10 @@ def run_one(path, source):
     recording = json.loads(path.read_text())
     if path.parent.name in ('pithos', 'astakos'):
         return name_of(path), list(synnefo_servers.replay(path))
+    if path.parent.name == 'kamaki':
+        return name_of(path), list(kamaki_session.replay(path))
+    if 'steps' in recording:
+        return name_of(path), list(plankton_dialect.replay(path))
     if 'cases' in recording:
         with cloud_for(recording['server']) as cloud:
             return recording['name'], list(transport.replay_cases(recording, cloud))

@@ -1,7 +1,7 @@
 """Pithos' calls about accounts and containers."""
 from . import blocks, listing, metadata
 from .serving import Answer, Refused, http_date
-from .tree import Container, iso
+from .tree import iso
 
 
 class Account:
@@ -122,12 +122,8 @@ class Containers:
             raise Refused(403, 'User does not have write access to the container')
         if len(name) > 256:
             raise Refused(400, 'Container name too large')
-        known = self.tree.accounts[account]
-        created = name not in known.containers
-        if created:
-            known.modified = self.tree.clock()
-            known.containers[name] = Container(name, account, known.modified)
-        self.change_container(known.containers[name], replace=False)
+        created = self.tree.make_container(account, name)
+        self.change_container(self.tree.accounts[account].containers[name], replace=False)
         return Answer(201 if created else 202)
 
     def container_post(self, user, account, name):

@@ -28,8 +28,7 @@ class Synnefo:
     def stop_astakos(self):
         """Astakos alone is gone; Pithos can ask nobody then."""
         server, self.astakos = self.astakos, None
-        server.shutdown()
-        server.server_close()
+        server.end()
         return server.server_address[1]
 
     def _listen(self, port, handler):
@@ -45,5 +44,4 @@ class Synnefo:
     def stop(self):
         if self.astakos:
             self.stop_astakos()
-        self.pithos.shutdown()
-        self.pithos.server_close()
+        self.pithos.end()

@@ -6,6 +6,7 @@ import email.utils
 import http.server
 import json
 import re
+import socket
 import socketserver
 import time
 import traceback
@@ -185,12 +186,30 @@ class Server(socketserver.ThreadingMixIn, http.server.HTTPServer):
     request_queue_size = 256
 
     def __init__(self, address, handler, shared, telling=False):
-        self.shared, self.telling = shared, telling
+        self.shared, self.telling, self.open = shared, telling, set()
         super().__init__(address, handler)
 
     @property
     def url(self):
         return 'http://%s:%d' % self.server_address[:2]
+
+    def process_request(self, request, client_address):
+        self.open.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request):
+        self.open.discard(request)
+        super().shutdown_request(request)
+
+    def end(self):
+        """Nobody listens any more, nor answers on connections that are open."""
+        self.shutdown()
+        self.server_close()
+        for connection in list(self.open):
+            try:
+                connection.shutdown(socket.SHUT_RDWR)
+            except OSError:
+                pass
 
     def handle_error(self, request, client_address):
         # A client that breaks off is nothing to tell about.

@@ -117,6 +117,15 @@ class Tree:
         holder = self.accounts[account].containers[container]
         return [node for node in holder.objects() if self.rights(user, account, container, node.name)]
 
+    def make_container(self, account, name):
+        """Whether it was not there."""
+        known = self.accounts[account]
+        if name in known.containers:
+            return False
+        known.modified = self.clock()
+        known.containers[name] = Container(name, account, known.modified)
+        return True
+
     def touch(self, account, container):
         now = self.clock()
         self.accounts[account].modified = self.accounts[account].containers[container].modified = now
