@@ -141,8 +141,8 @@ class Steps:
     def same(self, name, expected, actual):
         if SETS.fullmatch(name):
             def settled(text):
-                return [sorted(part.partition('=')[2 * ('=' in part)].strip().split(','))
-                        for part in text.split(';')]
+                lists = [part.strip().rpartition('=') for part in text.split(';')]
+                return [(what, sorted(members.split(','))) for what, _, members in lists]
             return settled(self.values.fill(expected)) == settled(actual)
         return self.values.matches(expected, actual)
 

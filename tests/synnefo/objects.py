@@ -174,11 +174,12 @@ class Objects:
         if 'Content-Type' not in self.headers:
             raise Refused(411, 'Missing Content-Type header')
         with self.tree.lock:
-            self.writable(user, account, container, name)
+            # Before the data come, as in Pithos: several who ask at once may all go on.
+            ranges.check(self.headers, self.writable(user, account, container, name), False)
             given, meta = self.given(user, account), metadata.merged({}, self.sent_meta(), True)
         hashes, size, md5 = self.take_hashmap() if 'hashmap' in self.query else self.take_data()
         with self.tree.lock:
-            ranges.check(self.headers, self.writable(user, account, container, name), False)
+            self.writable(user, account, container, name)
             self.hold(account, container, size)
             version = self.tree.write(account, container, name, user, hashes=hashes, size=size, md5=md5,
                                       kind=self.headers['Content-Type'], meta=meta)

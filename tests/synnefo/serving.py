@@ -108,7 +108,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         except Refused as refused:
             answer = Answer(refused.status, refused.body(self.form), refused.kind or KINDS[self.form],
                             refused.headers)
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             self.close_connection = True
             return
         except Exception:
@@ -117,7 +117,7 @@ class Handler(http.server.BaseHTTPRequestHandler):
         try:
             self.settle()
             self.send(answer)
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             self.close_connection = True
 
     do_GET = do_HEAD = do_PUT = do_POST = do_DELETE = do_COPY = do_MOVE = do_PATCH = do_OPTIONS = serve
