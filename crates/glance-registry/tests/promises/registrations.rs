@@ -49,7 +49,7 @@ fn registers_a_whole_image_in_one_call() {
     assert_eq!(members(&registry), json!(["t1", "t2"]));
     for tenant in [T1, T2] {
         let list = registry.get(tenant, "/images/detail").names();
-        assert_eq!(list, [name.clone()]);
+        assert_eq!(list, std::slice::from_ref(&name));
     }
 }
 
