@@ -111,6 +111,7 @@ impl ImageStore for HttpStore {
         Ok(ImageStat {
             size,
             checksum: None,
+            object: None,
         })
     }
 

@@ -274,6 +274,7 @@ impl ImageStore for S3Store {
         Ok(ImageStat {
             size: Some(head.size),
             checksum: head.md5(),
+            object: None,
         })
     }
 

@@ -191,6 +191,7 @@ impl ImageStore for SwiftStore {
         Ok(ImageStat {
             size: Some(head.size),
             checksum: head.checksum(),
+            object: None,
         })
     }
 
