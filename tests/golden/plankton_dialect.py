@@ -53,6 +53,11 @@ class Compared(Steps):
         if self.service == 'pithos':
             expected = {**expected, 'headers': [pair for pair in expected['headers']
                                                 if pair[0].lower() in OF_PITHOS]}
+        elif self.level == 'guide' and expected['status'] == 500:
+            # 0.13 failed, not always by its own fault; whoever follows the guide does not.
+            if status >= 500:
+                yield 'status: got %s %s' % (status, data[:200])
+            return
         elif self.level == 'guide':
             expected = {**expected, 'headers': [pair for pair in expected['headers']
                                                 if pair[0].lower().startswith('x-image-meta-')]}
@@ -71,6 +76,12 @@ class Compared(Steps):
         yield from super().play(step)
 
 
+def unknown(step, level):
+    """0.13 could not unregister; what follows counts on the image that stayed."""
+    request, status = step['request'], step['response']['status']
+    return level == 'guide' and request['service'] == 'image' and (request['method'], status) == ('DELETE', 405)
+
+
 def replay(path):
     """Yields (place, what was sent, differences) for each step."""
     recording, level = json.loads(path.read_text()), LEVELS[path.parent.name]
@@ -79,6 +90,8 @@ def replay(path):
         steps = Compared(services(cloud), Placeholders(given(cloud), ranked=False), level)
         port = None
         for step in recording['steps']:
+            if unknown(step, level):
+                continue
             note = step.get('note') or ''
             if note == 'Astakos down' and cloud.synnefo.astakos:
                 port = cloud.synnefo.stop_astakos()
