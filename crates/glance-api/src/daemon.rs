@@ -116,11 +116,12 @@ fn start(args: Args) -> Result<(), DaemonError> {
     let (publish, current) = watch::channel(Arc::new(config));
     let service = {
         let (stores, registry, current) = (stores.clone(), registry.clone(), current.clone());
-        let own_token = authenticator.service_token();
+        let vouching = authenticator.service_token();
+        let own_token = own_token(flavor, &*authenticator);
         // Each reactor thread has a client of the registry of its own.
         move || {
             let mut client = RegistryClient::new(&registry);
-            if let Some(token) = own_token.clone() {
+            if let Some(token) = vouching.clone() {
                 // Recovery keeps it fresh.
                 client = client.vouched_by(Arc::new(move || token.held()));
             }
@@ -132,6 +133,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
                 metadata_key.clone(),
                 current.clone(),
             )
+            .proven_by(own_token.clone())
         }
     };
     actix_rt::System::new().block_on(async move {

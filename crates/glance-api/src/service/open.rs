@@ -8,6 +8,7 @@ use glance_store::error::StoreError;
 use glance_store::store::ByteRange;
 
 use super::exact::exactly;
+use super::plankton::record::is_registered;
 use super::{ImageService, ServiceError};
 
 impl ImageService {
@@ -26,6 +27,9 @@ impl ImageService {
             ImageStatus::Active => {}
             ImageStatus::Deactivated => return Err(ServiceError::Deactivated { id: id() }),
             _ => return Err(ServiceError::NotActive { id: id() }),
+        }
+        if is_registered(image) {
+            return self.open_recorded(caller, image, range).await;
         }
         let locations = active_locations(image);
         if locations.is_empty() && image.size.unwrap_or(0) == 0 {

@@ -2,24 +2,30 @@
 //!
 //! Pithos decides who may do what, and knows what the data is: every call about an image looks at
 //! its object first, with the caller's token. The registry keeps what Pithos has no place for. Images
-//! of Glance mode are seen here too, under the registry's own rules; their data stays theirs.
+//! of Glance mode are seen here too, under the registry's own rules; they are changed in Glance mode only.
 //!
 //! - The record follows its object: size, hash, version and time whenever anybody looks, publicity
 //!   and members when the owner does. For an image that is not public, its members are who may read
 //!   the object in Pithos; for a public one Pithos keeps no others, so the registry does.
 //! - Sharing is changed in Pithos first, because that is what every look compares with, and recorded
 //!   then, in one call to the registry; when that fails, Pithos is told the old sharing again.
-//! - No object is ever deleted here.
+//! - No object is ever deleted here, nor by Glance mode's DELETE of such an image ([`record`]).
 
 mod error;
+mod facts;
+mod found;
+mod limits;
 mod list;
 mod members;
 mod open;
+pub(super) mod record;
 mod register;
 mod registered;
 mod shared;
+mod turns;
 mod unregister;
 mod update;
+mod view;
 
 use std::collections::BTreeMap;
 
@@ -46,6 +52,9 @@ pub struct Registered {
     pub size: u64,
     /// Pithos' hash of the data; the MD5 for an image of Glance mode, empty if it has none.
     pub checksum: String,
+    /// The object's version, by which its data is known to be the same. None for an image of Glance
+    /// mode.
+    pub version: Option<u64>,
     /// Where the object is. None for an image of Glance mode, whose place is nobody's business.
     pub location: Option<PithosLocation>,
     /// When it was registered.
