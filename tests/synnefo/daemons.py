@@ -6,20 +6,23 @@ from cloud import Cloud
 
 from .service import Synnefo
 
+ASTAKOS = """
+[astakos]
+auth_url = %(astakos)s/astakos/identity/v2.0
+# Synnefo asks about every request.
+token_cache_time = 0
+service_token = the-api-makes-itself-known-by-this-one
+"""
 API = """
 dialects = plankton
 [plankton]
 level = %(level)s
 prefix = %(prefix)s
-[astakos]
-auth_url = %(astakos)s/astakos/identity/v2.0
-# Synnefo asks about every request.
-token_cache_time = 0
 [glance_store]
 stores = pithos
 default_store = pithos
 pithos_store_endpoint = %(pithos)s/pithos/object-store/v1
-"""
+""" + ASTAKOS
 
 
 class SynnefoCloud:
@@ -31,7 +34,7 @@ class SynnefoCloud:
         self.synnefo = Synnefo(pathlib.Path(self.folder.name)).start()
         settings = {'level': level, 'prefix': prefix, 'astakos': self.synnefo.astakos.url,
                     'pithos': self.synnefo.pithos.url}
-        self.glance = Cloud(flavor='astakos', api=API % settings)
+        self.glance = Cloud(flavor='astakos', api=API % settings, registry=ASTAKOS % settings)
         # The catalogue has the address without the version.
         self.synnefo.image_url = 'http://' + self.glance.api_address + prefix.rpartition('/')[0]
 
