@@ -97,6 +97,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
         flavor,
         &config.access,
         &config.keystone_authtoken,
+        &config.astakos,
         &bind_host,
     )?;
     let rules = Arc::new(LiveRules::load(&config, &path)?);
@@ -170,7 +171,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
 /// How this daemon proves to the registry who it is.
 pub(crate) fn own_token(flavor: AuthFlavor, authenticator: &dyn Authenticator) -> OwnToken {
     match (flavor, authenticator.service_token()) {
-        (_, Some(token)) => OwnToken::Keystone(token),
+        (_, Some(token)) => OwnToken::Real(token),
         (AuthFlavor::FakeAuth, None) => OwnToken::Fake,
         (_, None) => OwnToken::None,
     }

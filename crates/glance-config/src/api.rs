@@ -1,6 +1,7 @@
 //! Everything glance-api can be told.
 
 use crate::access::AccessConfig;
+use crate::astakos::AstakosConfig;
 use crate::cors::CorsConfig;
 use crate::deletion::DeletionConfig;
 use crate::endpoint::{EndpointConfig, MiddlewareConfig};
@@ -62,6 +63,8 @@ program! {
         paste_deploy: PasteDeploy,
         /// How tokens are validated.
         keystone_authtoken: KeystoneAuthtoken,
+        /// How tokens are validated with Astakos.
+        astakos: AstakosConfig,
         /// Who may do what.
         policy: PolicyConfig,
         /// What requests pass through.

@@ -285,7 +285,7 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
 /// What somebody is told of whom it is not known who he is.
 fn unidentified(error: AuthError) -> Refusal {
     match error {
-        AuthError::Unauthorized => Refusal::bare(401),
+        AuthError::Unauthorized | AuthError::Refused(_) => Refusal::bare(401),
         AuthError::Rejected => Refusal::Rejected,
         AuthError::Unavailable => Refusal::Unidentifiable,
         AuthError::Malformed(reason) => Refusal::bad_request(reason),

@@ -186,7 +186,7 @@ fn says_where_an_error_is_and_what_is_accepted() {
     assert_eq!(
         case("[paste_deploy]\nflavor = basic\n").error(),
         "glance.conf, line 2: [paste_deploy] flavor: \"basic\" cannot be used; accepted: none \
-         (or empty), keystone, trusted-auth or fakeauth"
+         (or empty), keystone, astakos, trusted-auth or fakeauth"
     );
     assert_eq!(
         case("[DEFAULT]\nbind_port\n").error(),
