@@ -42,11 +42,7 @@ def xml(token, services):
                  % (token.id, token.expires.isoformat(), who), '<user %s> <roles> </roles> </user>' % who]
     text.append('<serviceCatalog>')
     for kind, name, endpoint in services:
-        if 'SNF:webloginURL' in endpoint:
-            order = ('SNF:uiURL', 'region', 'SNF:webloginURL', 'versionId', 'SNF:exposeVersion', 'publicURL')
-        else:
-            order = ('SNF:exposeVersion', 'SNF:uiURL', 'versionId', 'region', 'publicURL')
-        attributes = ' '.join('%s="%s"' % (key, endpoint[key]) for key in order)
+        attributes = ' '.join('%s="%s"' % pair for pair in endpoint.items())
         text.append('<service type="%s" name="%s"> <endpoint %s /> </service>' % (kind, name, attributes))
     return ' '.join([*text, '</serviceCatalog> </access>'])
 

@@ -4,6 +4,8 @@ import urllib.parse
 from .serving import Refused
 
 MOST = 32
+# Kept with the metadata, but sent and shown under their own names.
+OWN_NAMES = ('Content-Encoding', 'Content-Disposition')
 
 
 def key(name):

@@ -1,14 +1,15 @@
 """Pithos over HTTP: which call a request is, and who asks."""
 from . import listing
 from .containers import Account, Containers
-from .objects import Objects
+from .reading import Reading
 from .serving import Handler, Refused
 from .tree import iso
+from .writing import Writing
 
 API, PUBLIC = '/pithos/object-store/v1', '/pithos/public/'
 
 
-class Pithos(Account, Containers, Objects, Handler):
+class Pithos(Account, Containers, Reading, Writing, Handler):
     """server.shared: the Synnefo that this is a part of."""
 
     @property
