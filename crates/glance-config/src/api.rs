@@ -16,6 +16,7 @@ use crate::log::LogConfig;
 use crate::metrics::MetricsConfig;
 use crate::object::ObjectConfig;
 use crate::paste_deploy::PasteDeploy;
+use crate::pithos::PithosConfig;
 use crate::policy::{PolicyConfig, PropertyProtectionConfig};
 use crate::registry_client::RegistryClientConfig;
 use crate::s3::S3Config;
@@ -55,6 +56,8 @@ program! {
         s3: S3Config,
         /// Data in other object stores.
         object: ObjectConfig,
+        /// Data in Pithos.
+        pithos: PithosConfig,
         /// Where else data may come from.
         external: ExternalConfig,
         /// Which formats are accepted.

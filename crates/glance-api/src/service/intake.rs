@@ -83,10 +83,19 @@ impl Intake {
 
     /// The same data, but it ends with an error when the upload is cancelled or over quota.
     pub(super) fn watch(self, data: ImageData) -> ImageData {
-        let ImageData { size, source } = data;
-        match source {
-            DataSource::Stream(batches) => ImageData::from_stream(size, self.watched(batches)),
-            file => ImageData { size, source: file },
+        let ImageData {
+            size,
+            source,
+            object,
+        } = data;
+        let source = match source {
+            DataSource::Stream(batches) => DataSource::Stream(Box::pin(self.watched(batches))),
+            file => file,
+        };
+        ImageData {
+            size,
+            source,
+            object,
         }
     }
 

@@ -16,7 +16,6 @@ mod multipart;
 mod object;
 mod publish;
 mod sizes;
-mod turns;
 mod upload;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -47,7 +46,7 @@ use failure::S3Error;
 use location::{Endpoint, Keys, S3Location};
 use object::Object;
 use sizes::Sizes;
-use turns::Turns;
+use crate::turns::Turns;
 use upload::Uploader;
 
 /// How many breaks of one download are borne.

@@ -5,7 +5,7 @@ use hyper::header::{HeaderValue, IF_MATCH, RANGE};
 use hyper::{Method, StatusCode};
 
 use super::account::{Account, Call};
-use super::answer::{Answer, drain, header, length};
+use super::answer::{Answer, drain, is_part, length};
 use super::error::{SwiftError, refused};
 use super::location::SwiftLocation;
 use crate::data::ImageData;
@@ -91,11 +91,4 @@ async fn ask(
         status if status.is_success() => SwiftError::Unusable("it is another part").into(),
         status => refused(status),
     })
-}
-
-/// Whether `Content-Range` says what was asked for.
-fn is_part(answer: &Answer, (begin, end): (u64, u64)) -> bool {
-    let range = header(answer, "content-range").and_then(|text| text.strip_prefix("bytes "));
-    let range = range.and_then(|text| text.split_once('/'));
-    range.is_some_and(|(part, _)| part == format!("{begin}-{}", end.saturating_sub(1)))
 }

@@ -15,7 +15,6 @@ mod error;
 mod held;
 mod location;
 mod manifest;
-mod measured;
 mod names;
 mod object;
 mod options;
@@ -25,7 +24,6 @@ mod remove;
 mod segments;
 mod share;
 mod sign_on;
-mod turns;
 mod upload;
 
 use std::collections::{HashMap, HashSet};
@@ -44,7 +42,7 @@ use tokio::sync::OnceCell;
 
 use options::Options;
 use sign_on::{Credentials, SignOn};
-use turns::Turns;
+use crate::turns::Turns;
 use upload::Upload;
 
 use crate::data::ImageData;
