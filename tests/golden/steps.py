@@ -1,7 +1,7 @@
 """Replays recordings of Synnefo: sequences of steps at several services, each compared.
 
-Not compared: what is about the connection, the order of keys and headers, and of lists that Synnefo
-keeps as sets.
+Not compared: what is about the connection, in which language it is, the order of keys and headers, and
+of lists that Synnefo keeps as sets.
 """
 import base64
 import hashlib
@@ -10,7 +10,8 @@ import json
 import re
 import xml.parsers.expat
 
-IGNORED = {'date', 'server', 'connection', 'content-length', 'keep-alive', 'transfer-encoding'}
+IGNORED = {'date', 'server', 'connection', 'content-length', 'content-language', 'keep-alive',
+           'transfer-encoding'}
 SETS = re.compile(r'(?i)x[-_]object[-_]sharing|x-account-group-.*|x-container-object-meta')
 UNORDERED = {'members', 'memberships'}
 
