@@ -17,6 +17,7 @@ use crate::metrics::MetricsConfig;
 use crate::object::ObjectConfig;
 use crate::paste_deploy::PasteDeploy;
 use crate::pithos::PithosConfig;
+use crate::plankton::{DialectsConfig, PlanktonConfig};
 use crate::policy::{PolicyConfig, PropertyProtectionConfig};
 use crate::registry_client::RegistryClientConfig;
 use crate::s3::S3Config;
@@ -32,6 +33,8 @@ program! {
         listen: ListenConfig,
         /// Which versions to serve.
         versions: VersionsConfig,
+        /// Which dialects to serve.
+        dialects: DialectsConfig,
         /// The URLs to show.
         endpoint: EndpointConfig,
         /// How to reach glance-registry.
@@ -58,6 +61,8 @@ program! {
         object: ObjectConfig,
         /// Data in Pithos.
         pithos: PithosConfig,
+        /// How Plankton speaks.
+        plankton: PlanktonConfig,
         /// Where else data may come from.
         external: ExternalConfig,
         /// Which formats are accepted.
