@@ -3,7 +3,7 @@
 use glance_api::service::plankton::{PlanktonError, RegisteredUpdate};
 
 use crate::pithos::{at, hash};
-use crate::scene::{Scene, user};
+use crate::scene::{Scene, new, user};
 
 #[tokio::test]
 async fn the_record_follows_the_object() {
@@ -107,4 +107,24 @@ async fn pithos_decides_who_may_do_what() {
     assert_eq!(scene.members("alice", &uuid).await, ["alice"]);
     assert_eq!(scene.names("bob").await, ["by bob"]);
     service.unregister(&bob, &uuid).await.unwrap();
+}
+
+#[tokio::test]
+async fn nobody_looks_at_objects_with_the_services_token() {
+    let scene = Scene::with(|config| {
+        config.pithos.pithos_store_account = Some("glance".to_owned());
+        config.pithos.pithos_store_token = Some(glance_config::Secret::new("secret"));
+    });
+    let ours = at("glance", "x");
+    scene.pithos.put(&ours, b"1");
+    let refused = scene.try_register(new("x", &ours)).await;
+    assert!(matches!(refused, Err(PlanktonError::Forbidden)));
+
+    let place = at("alice", "a");
+    let uuid = scene.pithos.put(&place, b"1");
+    scene.register("one", &place).await;
+    let mut without = user("alice");
+    without.identity.token = None;
+    let refused = scene.service.registered(&without, &uuid).await;
+    assert!(matches!(refused, Err(PlanktonError::Forbidden)));
 }

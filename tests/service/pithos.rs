@@ -30,6 +30,20 @@ pub(crate) struct Object {
     pub(crate) writers: Vec<String>,
 }
 
+impl Object {
+    fn facts(&self, may_write: bool) -> ObjectFacts {
+        ObjectFacts {
+            uuid: self.uuid.clone(),
+            hash: hash(&self.bytes),
+            version: self.version,
+            modified: self.modified,
+            may_write,
+            readers: self.readers.clone(),
+            writers: self.writers.clone(),
+        }
+    }
+}
+
 type Hook = Box<dyn FnOnce() + Send>;
 
 /// What is to go wrong.
@@ -41,8 +55,6 @@ pub(crate) struct Trouble {
     pub(crate) share: bool,
     /// Done after the next sharing.
     pub(crate) after_share: Option<Hook>,
-    /// Done after the next opening.
-    pub(crate) after_get: Option<Hook>,
 }
 
 #[derive(Default)]
@@ -178,11 +190,8 @@ impl ImageStore for Pithos {
         range: Option<ByteRange>,
         caller: &Identity,
     ) -> Result<ImageData, StoreError> {
-        let (object, _) = self.find(location, caller)?;
-        let hook = self.state().trouble.after_get.take();
-        if let Some(hook) = hook {
-            hook();
-        }
+        let (object, may_write) = self.find(location, caller)?;
+        let facts = object.facts(may_write);
         let bytes = match range {
             Some(ByteRange { offset, length }) => {
                 let (begin, length) = (offset as usize, length as usize);
@@ -192,7 +201,10 @@ impl ImageStore for Pithos {
         };
         let size = bytes.len() as u64;
         let batch = Ok(vec![bytes.into()]);
-        Ok(ImageData::from_stream(Some(size), stream::iter([batch])))
+        Ok(ImageData {
+            object: Some(facts),
+            ..ImageData::from_stream(Some(size), stream::iter([batch]))
+        })
     }
 
     async fn stat(
@@ -213,15 +225,7 @@ impl ImageStore for Pithos {
         Ok(ImageStat {
             size: Some(object.bytes.len() as u64),
             checksum: None,
-            object: Some(ObjectFacts {
-                uuid: object.uuid,
-                hash: hash(&object.bytes),
-                version: object.version,
-                modified: object.modified,
-                may_write,
-                readers: object.readers,
-                writers: object.writers,
-            }),
+            object: Some(object.facts(may_write)),
         })
     }
 

@@ -8,7 +8,7 @@ use functional::{Cloud, Daemon, Setup};
 use glance_api::service::plankton::{NewRegistration, PlanktonError, Registered, RegisteredQuery};
 use glance_api::service::{ImageService, Leases, Requester};
 use glance_config::ApiConfig;
-use glance_core::identity::Identity;
+use glance_core::identity::{Identity, Token};
 use glance_core::image::{Image, ImageFields};
 use glance_core::pithos::PithosLocation;
 use glance_registry_client::{Forwarding, Options, RegistryClient};
@@ -32,6 +32,7 @@ pub(crate) fn user(name: &str) -> Requester {
             user: Some(name.to_owned()),
             tenant: Some(name.to_owned()),
             roles: vec!["member".to_owned()],
+            token: Some(Token::new(name)),
             ..Identity::default()
         },
         request_id: "req-test".to_owned(),

@@ -55,11 +55,18 @@ pub(super) fn owns(caller: &Identity, account: &str) -> bool {
 
 impl ImageService {
     /// What is at `location`. None: nothing. [`PlanktonError::Forbidden`]: the caller may not know.
+    ///
+    /// Pithos is asked as the caller or not at all. The store would take its own token for a caller
+    /// without one, and for whatever lies where it keeps the data of Glance mode's images: then
+    /// everybody could do there what we can.
     pub(super) async fn look(
         &self,
         caller: &Identity,
         location: &PithosLocation,
     ) -> Result<Option<Seen>, PlanktonError> {
+        if caller.token.is_none() || self.is_ours(location) {
+            return Err(PlanktonError::Forbidden);
+        }
         let stat = self.stores.stat(&location.url(), caller).await;
         let stat = match stat {
             Ok(stat) => stat,
@@ -70,6 +77,15 @@ impl ImageService {
             return Err(PlanktonError::NoPithos);
         };
         Ok(Some(Seen { size, facts }))
+    }
+
+    /// Whether the store asks for this place with its own token.
+    fn is_ours(&self, location: &PithosLocation) -> bool {
+        let config = self.config();
+        let own = &config.pithos;
+        own.pithos_store_token.is_some()
+            && own.pithos_store_account.as_ref() == Some(&location.account)
+            && own.pithos_store_container == location.container
     }
 
     /// Tells Pithos who may read an object.

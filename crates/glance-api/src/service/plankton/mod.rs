@@ -52,9 +52,6 @@ pub struct Registered {
     pub size: u64,
     /// Pithos' hash of the data; the MD5 for an image of Glance mode, empty if it has none.
     pub checksum: String,
-    /// The object's version, by which its data is known to be the same. None for an image of Glance
-    /// mode.
-    pub version: Option<u64>,
     /// Where the object is. None for an image of Glance mode, whose place is nobody's business.
     pub location: Option<PithosLocation>,
     /// When it was registered.

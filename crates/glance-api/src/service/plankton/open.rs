@@ -15,7 +15,7 @@ use crate::service::{ImageService, Requester, ServiceError};
 struct Wanted<'a> {
     id: &'a str,
     location: &'a PithosLocation,
-    version: u64,
+    hash: &'a str,
     size: u64,
 }
 
@@ -29,14 +29,14 @@ impl ImageService {
         image: &Registered,
         range: Option<ByteRange>,
     ) -> Result<ImageData, PlanktonError> {
-        let (Some(location), Some(version)) = (&image.location, image.version) else {
+        let Some(location) = &image.location else {
             let image = self.find(requester, &image.id).await?;
             return Ok(self.open(&requester.identity, &image, range).await?);
         };
         let wanted = Wanted {
             id: &image.id,
             location,
-            version,
+            hash: &image.checksum,
             size: image.size,
         };
         self.open_object(&requester.identity, &wanted, range).await
@@ -74,7 +74,7 @@ impl ImageService {
             let wanted = Wanted {
                 id: &image.id,
                 location: &found.known.location,
-                version: found.seen.facts.version,
+                hash: &found.seen.facts.hash,
                 size: found.seen.size,
             };
             let data = self.open_object(caller, &wanted, range).await?;
@@ -92,8 +92,8 @@ impl ImageService {
         }
     }
 
-    /// Looks again when the data has begun to come: an object that is the same version as before was
-    /// that version all the while.
+    /// The data comes with what its object was when it began to come, and ends in an error if it
+    /// cannot be that object's to its end.
     async fn open_object(
         &self,
         caller: &Identity,
@@ -103,19 +103,19 @@ impl ImageService {
         let changed = || PlanktonError::DataChanged {
             id: wanted.id.to_owned(),
         };
-        let url = wanted.location.url();
-        let data = match self.stores.get(&url, range, caller).await {
+        let data = match self.stores.get(&wanted.location.url(), range, caller).await {
             Ok(data) => data,
             Err(StoreError::NotFound | StoreError::BadLocation) => return Err(changed()),
             Err(error) => return Err(error.into()),
         };
         let length = range.map_or(wanted.size, |range| range.length);
-        let seen = self.look(caller, wanted.location).await?;
-        let same = |seen: &Seen| {
-            seen.facts.uuid.eq_ignore_ascii_case(wanted.id) && seen.facts.version == wanted.version
-        };
-        if data.size != Some(length) || !seen.as_ref().is_some_and(same) {
-            log::warn!("image {}: its object changes while it is opened", wanted.id);
+        let object = data.object.as_ref();
+        let same = object.is_some_and(|it| it.uuid == wanted.id && it.hash == wanted.hash);
+        if data.size != Some(length) || !same {
+            log::warn!(
+                "image {}: its object has changed since it was asked for",
+                wanted.id
+            );
             return Err(changed());
         }
         Ok(data)

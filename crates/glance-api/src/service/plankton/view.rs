@@ -15,7 +15,6 @@ pub(super) fn of_object(image: &Image, known: &Known, seen: &Seen) -> Registered
         status: known.notes.status.clone(),
         size: seen.size,
         checksum: seen.facts.hash.clone(),
-        version: Some(seen.facts.version),
         location: Some(known.location.clone()),
         updated_at: image.updated_at.max(seen.facts.modified),
         is_public: seen.is_public(),
@@ -43,7 +42,6 @@ pub(super) fn of_glance(image: &Image) -> Registered {
             .and_then(|size| size.try_into().ok())
             .unwrap_or(0),
         checksum: text(&image.checksum),
-        version: None,
         location: None,
         created_at: image.created_at,
         updated_at: image.updated_at,
