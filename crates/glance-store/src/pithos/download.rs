@@ -99,8 +99,8 @@ async fn ask(
     drain(answer, account.client.patience()).await;
     Err(match status {
         StatusCode::PRECONDITION_FAILED => changed(),
-        // It has changed since its size was looked at, for Pithos gives no part of a part.
-        StatusCode::RANGE_NOT_SATISFIABLE => PithosError::Unusable("it is shorter").into(),
+        // It was changed for a shorter one since its size was looked at.
+        StatusCode::RANGE_NOT_SATISFIABLE => StoreError::NotFound,
         status if status.is_success() => PithosError::Unusable("it is another part").into(),
         status => refused(status),
     })

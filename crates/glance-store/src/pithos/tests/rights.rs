@@ -70,6 +70,17 @@ async fn what_is_read_tells_of_which_object_it_is() {
 }
 
 #[tokio::test]
+async fn a_part_that_an_object_has_no_more_is_not_there() {
+    let (store, location) = shared().await;
+    let beyond = ByteRange {
+        offset: 5,
+        length: 6,
+    };
+    let got = store.get(&location, Some(beyond), &caller("alice")).await;
+    assert!(matches!(got, Err(StoreError::NotFound)), "{got:?}");
+}
+
+#[tokio::test]
 async fn strangers_learn_nothing_and_readers_only_read() {
     let (store, location) = shared().await;
     let absent = place("alice", "images", "absent");
