@@ -17,14 +17,10 @@ fn images_that_are_shared_are_listed_by_their_ids() {
     };
     let one = json!({ "shared_images": [{ "image_id": id, "can_share": false }] });
     let none = json!({ "shared_images": [] });
-    // Those of alice's that bob sees, as the server has it since release 0.14.
-    let as_shipped = shared(bob, &alice.uuid);
-    // Those of alice's that bob can read, as the guide words it.
-    let as_worded = shared(alice, &bob.uuid);
-    assert!(
-        as_shipped == one || as_worded == one,
-        "{as_shipped} {as_worded}"
-    );
+    // The caller's that the member can read, as the guide words it; the server means the others.
+    assert_eq!(shared(alice, &bob.uuid), one);
+    assert_eq!(shared(alice, &carol.uuid), none);
+    assert_eq!(shared(bob, &alice.uuid), none);
     assert_eq!(shared(carol, &alice.uuid), none);
     assert_eq!(shared(alice, "nobody"), none);
 }
