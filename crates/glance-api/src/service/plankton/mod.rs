@@ -9,7 +9,7 @@
 //!   the object in Pithos; for a public one Pithos keeps no others, so the registry does.
 //! - Sharing is changed in Pithos first, because that is what every look compares with, and recorded
 //!   then, in one call to the registry; when that fails, Pithos is told the old sharing again.
-//! - No object is ever deleted here, nor by Glance mode's DELETE of such an image ([`record`]).
+//! - No object is ever deleted here, nor by Glance mode's DELETE of such an image.
 
 mod error;
 mod facts;
