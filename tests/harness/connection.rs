@@ -2,9 +2,9 @@
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::{Request, Response};
+use crate::{Request, Response, within};
 
 /// How long an answer may take before the story fails.
 const PATIENCE: Duration = Duration::from_secs(90);
@@ -131,15 +131,10 @@ impl Connection {
         (std::mem::take(&mut self.unread), closed)
     }
 
-    /// Whether the server closes the connection within `limit`; what it still says is dropped.
+    /// Whether the server closes the connection [`within`] `limit`; what it still says is dropped.
     pub fn closes_within(&mut self, limit: Duration) -> bool {
-        let end = Instant::now() + limit;
-        while Instant::now() < end {
-            if self.read_until_silent(Duration::from_millis(100)).1 {
-                return true;
-            }
-        }
-        false
+        let mut closed = || self.read_until_silent(Duration::from_millis(100)).1;
+        within(limit, || closed().then_some(())).is_some()
     }
 
     fn read_body(&mut self, response: &mut Response) -> std::io::Result<()> {
