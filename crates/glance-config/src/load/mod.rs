@@ -40,6 +40,8 @@ pub fn load_api(args: &Args) -> Result<Loaded<ApiConfig>, ConfigError> {
                 .to_owned(),
         ));
     }
+    let (listen, registry) = (&loaded.config.listen, &loaded.config.registry);
+    refuse(listen.conflict().or_else(|| registry.conflict()))?;
     Ok(loaded)
 }
 
@@ -49,7 +51,13 @@ pub fn load_api(args: &Args) -> Result<Loaded<ApiConfig>, ConfigError> {
 ///
 /// As [`load_api`].
 pub fn load_registry(args: &Args) -> Result<Loaded<RegistryConfig>, ConfigError> {
-    load(args, variables())
+    let loaded = load::<RegistryConfig>(args, variables())?;
+    refuse(loaded.config.listen.conflict())?;
+    Ok(loaded)
+}
+
+fn refuse(conflict: Option<String>) -> Result<(), ConfigError> {
+    conflict.map_or(Ok(()), |conflict| Err(ConfigError::Conflict(conflict)))
 }
 
 /// The environment variables that are text.
