@@ -10,7 +10,7 @@ use glance_auth::{AuthSetupError, Authenticator};
 use glance_config::rules::{LiveRules, RuleSources, RulesError};
 use glance_config::{ApiConfig, Args, AuthFlavor, ConfigError, Loaded, chain};
 use glance_core::crypt::{CryptError, MetadataKey};
-use glance_registry_client::{Forwarding, Options as RegistryOptions, RegistryClient};
+use glance_registry_client::RegistryClient;
 use glance_store::error::StartError;
 use glance_store::stores::Stores;
 use thiserror::Error;
@@ -19,6 +19,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::app::{self, AppState};
+use crate::registry::{Registry, RegistryTlsError};
 use crate::service::{ImageService, Leases, OwnToken, Recovery};
 use crate::{connection, metrics};
 
@@ -43,6 +44,9 @@ enum DaemonError {
     /// The key of the locations cannot be used.
     #[error("metadata_encryption_key cannot be used")]
     Key(#[from] CryptError),
+    /// The registry cannot be reached with these files.
+    #[error(transparent)]
+    Registry(#[from] RegistryTlsError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -111,7 +115,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
     if let Some(metrics) = metrics {
         metrics::serve(metrics, stores.clone(), leases.clone()).map_err(DaemonError::Server)?;
     }
-    let registry = registry_options(&config);
+    let registry = Arc::new(Registry::open(&config)?);
     let options = connection_options(&config);
     let (publish, current) = watch::channel(Arc::new(config));
     let service = {
@@ -119,7 +123,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
         let own_token = authenticator.service_token();
         // Each reactor thread has a client of the registry of its own.
         move || {
-            let mut client = RegistryClient::new(&registry);
+            let mut client = RegistryClient::new(&registry.options);
             if let Some(token) = own_token.clone() {
                 // Recovery keeps it fresh.
                 client = client.vouched_by(Arc::new(move || token.held()));
@@ -149,6 +153,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
             args,
             stores,
             rules,
+            registry,
             publish,
         };
         actix_rt::spawn(heed_signals(server.handle(), reload).map_err(DaemonError::Server)?);
@@ -201,18 +206,6 @@ fn listen(config: &ApiConfig) -> Result<TcpListener, DaemonError> {
     Ok(listener)
 }
 
-/// How the registry is reached.
-pub(crate) fn registry_options(config: &ApiConfig) -> RegistryOptions {
-    RegistryOptions {
-        base_url: config.registry.base_url(),
-        timeout: config.registry.registry_client_timeout.limit(),
-        forwarding: Forwarding {
-            user_token: config.registry.use_user_token,
-            identity_headers: config.registry.send_identity_headers,
-        },
-    }
-}
-
 fn connection_options(config: &ApiConfig) -> connection::Options {
     let listen = &config.listen;
     connection::Options {
@@ -233,6 +226,7 @@ struct Reload {
     args: Args,
     stores: Arc<Stores>,
     rules: Arc<LiveRules>,
+    registry: Arc<Registry>,
     publish: watch::Sender<Arc<ApiConfig>>,
 }
 
@@ -307,6 +301,7 @@ impl Reload {
         if let Err(error) = self.rules.reload(RuleSources::of_api(&config, &path)) {
             log::error!("the rules stay as they were: {}", chain(&error));
         }
+        self.registry.reload(&config);
         self.publish.send_replace(Arc::new(config));
         log::info!("reloaded {}", path.display());
     }

@@ -11,6 +11,7 @@ pub mod daemon;
 mod health;
 pub mod inspect;
 mod metrics;
+mod registry;
 pub mod service;
 mod v1;
 pub mod versions;

@@ -190,7 +190,7 @@ impl Recovery {
                      send_identity_headers, with keystone give our user the admin_role"
                 )
             }
-            other => format!("renewal of leases and recovery fail: {other}"),
+            other => format!("renewal of leases and recovery fail: {}", chain(other)),
         };
         if self.complaint.as_ref() != Some(&complaint) {
             log::warn!("{complaint}");
