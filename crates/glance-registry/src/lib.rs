@@ -12,6 +12,7 @@ mod fields;
 mod images;
 mod isotime;
 mod leases;
+mod listen;
 pub mod manage;
 mod members;
 mod metrics;
