@@ -231,7 +231,16 @@ pub async fn reads_ranges(store: &dyn ImageStore) {
         };
         let got = store.get(&location, Some(range), &nobody()).await.unwrap();
         assert_eq!(got.size, Some(length as u64));
+        assert!(got.whole.is_none_or(|whole| whole == 1_000_003));
         assert!(collect(got).await.unwrap() == bytes[offset..offset + length]);
+    }
+    for offset in [999_999, 1_000_003, 2_000_000] {
+        let beyond = ByteRange { offset, length: 5 };
+        let read = match store.get(&location, Some(beyond), &nobody()).await {
+            Ok(got) => collect(got).await,
+            Err(error) => Err(error),
+        };
+        assert!(read.is_err(), "a part beyond the end at {offset}");
     }
     store.delete(&location, &nobody()).await.unwrap();
 }

@@ -21,6 +21,8 @@ pub type BatchStream = Pin<Box<dyn Stream<Item = Result<Batch, StoreError>> + Se
 pub struct ImageData {
     /// Bytes that will come, if known.
     pub size: Option<u64>,
+    /// Of data that is a part: bytes of the whole, where the store learned that on the way.
+    pub whole: Option<u64>,
     /// Where they come from.
     pub source: DataSource,
 }
@@ -52,6 +54,7 @@ impl ImageData {
     ) -> Self {
         Self {
             size,
+            whole: None,
             source: DataSource::Stream(Box::pin(stream)),
         }
     }
@@ -60,8 +63,14 @@ impl ImageData {
     pub fn from_file(range: FileRange) -> Self {
         Self {
             size: Some(range.length),
+            whole: None,
             source: DataSource::File(range),
         }
+    }
+
+    /// The same, as a part of `whole` bytes, if that is known.
+    pub fn part_of(self, whole: Option<u64>) -> Self {
+        Self { whole, ..self }
     }
 
     /// The data as batches, wherever it comes from, for a receiver that cannot take a file.
@@ -83,6 +92,7 @@ impl fmt::Debug for ImageData {
         };
         f.debug_struct("ImageData")
             .field("size", &self.size)
+            .field("whole", &self.whole)
             .field("source", &kind)
             .finish()
     }

@@ -83,11 +83,12 @@ impl Intake {
 
     /// The same data, but it ends with an error when the upload is cancelled or over quota.
     pub(super) fn watch(self, data: ImageData) -> ImageData {
-        let ImageData { size, source } = data;
-        match source {
-            DataSource::Stream(batches) => ImageData::from_stream(size, self.watched(batches)),
-            file => ImageData { size, source: file },
-        }
+        let ImageData { source, .. } = data;
+        let source = match source {
+            DataSource::Stream(batches) => DataSource::Stream(Box::pin(self.watched(batches))),
+            file => file,
+        };
+        ImageData { source, ..data }
     }
 
     fn watched(
