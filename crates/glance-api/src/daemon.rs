@@ -10,6 +10,7 @@ use glance_auth::{AuthSetupError, Authenticator};
 use glance_config::rules::{LiveRules, RuleSources, RulesError};
 use glance_config::{ApiConfig, Args, AuthFlavor, ConfigError, Loaded, chain};
 use glance_core::crypt::{CryptError, MetadataKey};
+use glance_net::tls::ServerTls;
 use glance_registry_client::RegistryClient;
 use glance_store::error::StartError;
 use glance_store::stores::Stores;
@@ -21,6 +22,7 @@ use uuid::Uuid;
 use crate::app::{self, AppState};
 use crate::registry::{Registry, RegistryTlsError};
 use crate::service::{ImageService, Leases, OwnToken, Recovery};
+use crate::tls::{self, TlsFileError};
 use crate::{connection, metrics};
 
 /// Why the daemon did not start, or stopped by itself.
@@ -47,6 +49,9 @@ enum DaemonError {
     /// The registry cannot be reached with these files.
     #[error(transparent)]
     Registry(#[from] RegistryTlsError),
+    /// TLS cannot be spoken with these files.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -105,6 +110,8 @@ fn start(args: Args) -> Result<(), DaemonError> {
     )?;
     let rules = Arc::new(LiveRules::load(&config, &path)?);
     let stores = Arc::new(Stores::open(&config)?);
+    let tls = tls::load(&config.listen)?;
+    let registry = Arc::new(Registry::open(&config)?);
     let listener = listen(&config)?;
     let metrics = config.metrics.bind().map_err(|(address, source)| {
         let address = address.to_string();
@@ -115,8 +122,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
     if let Some(metrics) = metrics {
         metrics::serve(metrics, stores.clone(), leases.clone()).map_err(DaemonError::Server)?;
     }
-    let registry = Arc::new(Registry::open(&config)?);
-    let options = connection_options(&config);
+    let options = connection_options(&config, tls.clone());
     let (publish, current) = watch::channel(Arc::new(config));
     let service = {
         let (stores, registry, current) = (stores.clone(), registry.clone(), current.clone());
@@ -154,6 +160,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
             stores,
             rules,
             registry,
+            tls,
             publish,
         };
         actix_rt::spawn(heed_signals(server.handle(), reload).map_err(DaemonError::Server)?);
@@ -200,13 +207,14 @@ fn listen(config: &ApiConfig) -> Result<TcpListener, DaemonError> {
     rustix::net::listen(&listener, backlog).map_err(|error| failed(error.into()))?;
     let address = listener.local_addr().map_err(failed)?;
     log::info!(
-        "glance-api {} listens on {address}",
-        env!("CARGO_PKG_VERSION")
+        "glance-api {} listens on {address}{}",
+        env!("CARGO_PKG_VERSION"),
+        config.listen.tls().map_or("", |_| ", with TLS")
     );
     Ok(listener)
 }
 
-fn connection_options(config: &ApiConfig) -> connection::Options {
+fn connection_options(config: &ApiConfig, tls: Option<ServerTls>) -> connection::Options {
     let listen = &config.listen;
     connection::Options {
         workers: listen.worker_threads(),
@@ -216,6 +224,7 @@ fn connection_options(config: &ApiConfig) -> connection::Options {
         socket_timeout: listen.client_socket_timeout.limit(),
         max_header_line: listen.max_header_line.get(),
         tcp_keepidle: Some(listen.keep_idle()),
+        tls,
         shutdown_timeout: config.service.shutdown_timeout,
         ..connection::Options::default()
     }
@@ -227,6 +236,7 @@ struct Reload {
     stores: Arc<Stores>,
     rules: Arc<LiveRules>,
     registry: Arc<Registry>,
+    tls: Option<ServerTls>,
     publish: watch::Sender<Arc<ApiConfig>>,
 }
 
@@ -302,6 +312,7 @@ impl Reload {
             log::error!("the rules stay as they were: {}", chain(&error));
         }
         self.registry.reload(&config);
+        tls::reload(self.tls.as_ref(), &config.listen);
         self.publish.send_replace(Arc::new(config));
         log::info!("reloaded {}", path.display());
     }

@@ -13,6 +13,7 @@ pub mod inspect;
 mod metrics;
 mod registry;
 pub mod service;
+mod tls;
 mod v1;
 pub mod versions;
 

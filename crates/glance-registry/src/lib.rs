@@ -19,4 +19,5 @@ mod metrics;
 mod query;
 mod recovery;
 pub mod server;
+mod tls;
 mod views;

@@ -12,7 +12,7 @@ use actix_web::web::{self, Data};
 use actix_web::{App as Actix, Error};
 use glance_config::{ListenConfig, RegistryConfig};
 use glance_net::Socket;
-use glance_net::tls::{HandshakeError, ServerTls};
+use glance_net::tls::ServerTls;
 use rustix::net::sockopt;
 use tokio::net::TcpStream;
 
@@ -38,7 +38,8 @@ pub(crate) fn listen(
         .disable_signals();
     let stop = builder.graceful_shutdown_signal();
     let builder = builder.bind("registry", address, move || {
-        let (stop, app, tls) = (stop.clone(), app.clone(), tls.clone());
+        let (stop, starting) = (stop.clone(), stop.clone());
+        let (app, tls) = (app.clone(), tls.clone());
         let application = Actix::new()
             .app_data(app)
             .default_service(web::to(serve))
@@ -56,21 +57,16 @@ pub(crate) fn listen(
             })
             .finish(application);
         fn_service(move |tcp: TcpStream| {
-            let tls = tls.clone();
+            let (stop, tls) = (starting.clone(), tls.clone());
             async move {
                 prepare(&tcp, keep_idle);
                 let peer = tcp.peer_addr().ok();
-                let socket = match tls {
-                    None => Socket::Plain(tcp),
-                    Some(tls) => tls.accept(tcp, patience).await.map_err(|error| {
-                        if !matches!(error, HandshakeError::Silent) {
-                            let error = glance_config::chain(&error);
-                            log::info!("no connection with {peer:?}: {error}");
-                        }
-                        DispatchError::InternalError
-                    })?,
+                let socket = tokio::select! {
+                    socket = Socket::accepted(tcp, tls.as_ref(), patience) => socket,
+                    () = stop.notified() => None,
                 };
-                Ok::<_, DispatchError>((socket, Protocol::Http1, peer))
+                let socket = socket.ok_or(DispatchError::InternalError)?;
+                Ok((socket, Protocol::Http1, peer))
             }
         })
         .and_then(service)

@@ -8,9 +8,9 @@ use actix_server::ServerHandle;
 use actix_web::web::{self, Data};
 use glance_auth::AuthSetupError;
 use glance_config::rules::{LiveRules, RuleSources, RulesError};
-use glance_config::{Args, ConfigError, Loaded, RegistryConfig, TlsFiles, chain, load_registry};
+use glance_config::{Args, ConfigError, Loaded, RegistryConfig, chain, load_registry};
 use glance_config::{log as logging, ready};
-use glance_net::tls::{KeyPair, ServerFiles, ServerTls, TlsError};
+use glance_net::tls::ServerTls;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -18,6 +18,7 @@ use crate::app::{App, Settings};
 use crate::db::{Db, OpenError, Target, UrlError};
 use crate::listen::listen;
 use crate::metrics;
+use crate::tls::{self, TlsFileError};
 
 /// Why the daemon cannot run.
 #[derive(Debug, Error)]
@@ -34,15 +35,9 @@ pub enum ServerError {
     /// The policy cannot be used.
     #[error(transparent)]
     Rules(#[from] RulesError),
-    /// The files of TLS cannot be used.
-    #[error("[DEFAULT] {option}")]
-    Tls {
-        /// The option that names the file.
-        option: &'static str,
-        /// What is wrong.
-        #[source]
-        source: TlsError,
-    },
+    /// TLS cannot be spoken with these files.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Bind {
@@ -80,7 +75,7 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
     if let Err(error) = rules.watch_files() {
         log::error!("policy files are read again on SIGHUP only: {error}");
     }
-    let tls = tls(&config)?;
+    let tls = tls::load(&config.listen)?;
     let secret = config.service.registry_secret.clone();
     let app = Data::new(App {
         db,
@@ -142,28 +137,6 @@ fn settings(config: &RegistryConfig) -> Settings {
         most_images: config.limits.api_limit_max.get(),
         usual_images: config.limits.limit_param_default.get(),
         request_id_length: config.limits.max_request_id_length,
-    }
-}
-
-/// The certificates that the daemon shows and wants, if it speaks TLS. Blocks to read files.
-fn tls(config: &RegistryConfig) -> Result<Option<ServerTls>, ServerError> {
-    let Some(files) = config.listen.tls() else {
-        return Ok(None);
-    };
-    let tls = ServerTls::load(server_files(files)).map_err(|source| ServerError::Tls {
-        option: source.part().name(),
-        source,
-    })?;
-    Ok(Some(tls))
-}
-
-fn server_files(files: TlsFiles<'_>) -> ServerFiles<'_> {
-    ServerFiles {
-        own: KeyPair {
-            cert_file: files.cert_file,
-            key_file: files.key_file,
-        },
-        ca_file: files.ca_file,
     }
 }
 
@@ -232,25 +205,8 @@ fn reload_files(
     if let Err(error) = logging::reconfigure(&config.log) {
         log::error!("the log stays as it was: {error}");
     }
-    reload_tls(tls, &config);
+    tls::reload(tls, &config.listen);
     Ok(config)
-}
-
-/// Connections from now on get what the files hold now.
-fn reload_tls(tls: Option<&ServerTls>, config: &RegistryConfig) {
-    match (tls, config.listen.tls()) {
-        (Some(tls), Some(files)) => {
-            if let Err(error) = tls.reload(server_files(files)) {
-                let option = error.part().name();
-                let error = chain(&error);
-                log::error!("the certificates stay as they were: [DEFAULT] {option}: {error}");
-            }
-        }
-        (None, None) => {}
-        (Some(_), None) | (None, Some(_)) => {
-            log::warn!("TLS is turned on or off by a restart only");
-        }
-    }
 }
 
 /// The configuration from now on: what takes a restart stays as it was.
