@@ -11,6 +11,7 @@
     reason = "a story that cannot go on has failed, and says so"
 )]
 
+mod authority;
 mod cloud;
 mod configuration;
 mod connection;
@@ -27,7 +28,9 @@ mod response;
 mod service;
 mod swift_account;
 mod web_server;
+mod wire;
 
+pub use authority::{Authority, Signed, Tls};
 pub use cloud::{Cloud, Setup};
 pub use configuration::Configuration;
 pub use connection::Connection;

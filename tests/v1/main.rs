@@ -47,5 +47,7 @@ mod store_faults_proxy;
 mod store_faults_s3;
 mod store_faults_scene;
 mod store_faults_swift;
+mod tls;
+mod tls_registry;
 mod unversioned;
 mod upload_race;
