@@ -395,7 +395,7 @@ fn a_start_with_bad_files_names_file_and_reason() {
             Some(&cert_file),
             None,
             None,
-            "TLS needs cert_file and key_file",
+            "cert_file, key_file: TLS needs both",
         ),
     ];
     let cloud = Setup::new().prepare();
@@ -417,6 +417,18 @@ fn a_start_with_bad_files_names_file_and_reason() {
             assert!(log.contains(said), "{name}: no {said:?}: {log}");
         }
     }
+}
+
+#[test]
+fn an_authority_without_a_certificate_is_warned_of() {
+    let ca_file = Authority::new().ca_file().display().to_string();
+    let cloud = Setup::new().both("DEFAULT", "ca_file", &ca_file).start();
+    let warnings = cloud
+        .logs()
+        .matches("[DEFAULT] ca_file does nothing")
+        .count();
+    assert_eq!(warnings, 2, "{}", cloud.logs());
+    cloud.stop();
 }
 
 #[test]

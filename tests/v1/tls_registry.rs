@@ -59,6 +59,22 @@ fn the_registry_is_reached_over_tls() {
 }
 
 #[test]
+fn glances_own_variables_name_the_files_too() {
+    let authority = Authority::new();
+    let own = authority.sign("api");
+    let (cert_file, key_file) = own.paths();
+    let cloud = Setup::new()
+        .registry_over_tls(&authority.sign("registry"), &authority.believers_with(&own))
+        .registry("ca_file", &ca(&authority))
+        .api_environment("GLANCE_CLIENT_CA_FILE", &ca(&authority))
+        .api_environment("GLANCE_CLIENT_CERT_FILE", &cert_file)
+        .api_environment("GLANCE_CLIENT_KEY_FILE", &key_file)
+        .start();
+    works(&cloud);
+    cloud.stop();
+}
+
+#[test]
 fn both_show_certificates() {
     let authority = Authority::new();
     let (shown, own) = (authority.sign("registry"), authority.sign("api"));

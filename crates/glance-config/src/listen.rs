@@ -62,14 +62,19 @@ impl ListenConfig {
         })
     }
 
-    /// What is missing of the files of TLS, if only some are named. Glance would speak without it.
+    /// What is missing of certificate and key, if only one is named.
     pub(crate) fn conflict(&self) -> Option<String> {
-        let named = [&self.cert_file, &self.key_file, &self.ca_file];
-        if self.tls().is_some() || named.iter().all(|file| file.is_none()) {
-            return None;
-        }
-        let text = "[DEFAULT] cert_file, key_file, ca_file: TLS needs cert_file and key_file";
-        Some(text.to_owned())
+        let text = "[DEFAULT] cert_file, key_file: TLS needs both";
+        let one = self.cert_file.is_some() != self.key_file.is_some();
+        one.then(|| text.to_owned())
+    }
+
+    /// What an operator may think he has. Glance goes on in silence.
+    pub(crate) fn remark(&self) -> Option<String> {
+        let text = "[DEFAULT] ca_file does nothing without cert_file and key_file: everybody may \
+                    connect, and without TLS";
+        let alone = self.ca_file.is_some() && self.tls().is_none();
+        alone.then(|| text.to_owned())
     }
 
     /// How many threads serve requests, at least one.
@@ -101,17 +106,18 @@ mod tests {
                 ..ListenConfig::default()
             }
         };
-        for (given, speaks, conflicts) in [
-            ([false, false, false], false, false),
-            ([true, true, false], true, false),
-            ([true, true, true], true, false),
-            ([true, false, false], false, true),
-            ([false, true, true], false, true),
-            ([false, false, true], false, true),
+        for (given, speaks, conflicts, remarks) in [
+            ([false, false, false], false, false, false),
+            ([true, true, false], true, false, false),
+            ([true, true, true], true, false, false),
+            ([true, false, false], false, true, false),
+            ([false, true, true], false, true, true),
+            ([false, false, true], false, false, true),
         ] {
             let listen = listen(given);
             assert_eq!(listen.tls().is_some(), speaks, "{given:?}");
             assert_eq!(listen.conflict().is_some(), conflicts, "{given:?}");
+            assert_eq!(listen.remark().is_some(), remarks, "{given:?}");
         }
     }
 

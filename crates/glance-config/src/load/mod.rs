@@ -32,7 +32,7 @@ pub struct Loaded<C> {
 ///
 /// There is no file, one cannot be read or understood, or a value cannot be used.
 pub fn load_api(args: &Args) -> Result<Loaded<ApiConfig>, ConfigError> {
-    let loaded = load::<ApiConfig>(args, variables())?;
+    let mut loaded = load::<ApiConfig>(args, variables())?;
     if loaded.config.store.is_ambiguous() {
         return Err(ConfigError::Conflict(
             "[glance_store] filesystem_store_datadir and filesystem_store_datadirs: \
@@ -42,6 +42,7 @@ pub fn load_api(args: &Args) -> Result<Loaded<ApiConfig>, ConfigError> {
     }
     let (listen, registry) = (&loaded.config.listen, &loaded.config.registry);
     refuse(listen.conflict().or_else(|| registry.conflict()))?;
+    loaded.warnings.extend(listen.remark().map(Warning::Remark));
     Ok(loaded)
 }
 
@@ -51,8 +52,10 @@ pub fn load_api(args: &Args) -> Result<Loaded<ApiConfig>, ConfigError> {
 ///
 /// As [`load_api`].
 pub fn load_registry(args: &Args) -> Result<Loaded<RegistryConfig>, ConfigError> {
-    let loaded = load::<RegistryConfig>(args, variables())?;
-    refuse(loaded.config.listen.conflict())?;
+    let mut loaded = load::<RegistryConfig>(args, variables())?;
+    let listen = &loaded.config.listen;
+    refuse(listen.conflict())?;
+    loaded.warnings.extend(listen.remark().map(Warning::Remark));
     Ok(loaded)
 }
 
