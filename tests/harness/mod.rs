@@ -12,6 +12,7 @@
 )]
 
 mod authority;
+mod azure_container;
 mod cloud;
 mod configuration;
 mod connection;
@@ -31,6 +32,7 @@ mod web_server;
 mod wire;
 
 pub use authority::{Authority, Signed, Tls};
+pub use azure_container::AzureContainer;
 pub use cloud::{Cloud, Setup};
 pub use configuration::Configuration;
 pub use connection::Connection;

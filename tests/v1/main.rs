@@ -43,6 +43,7 @@ mod shutdown;
 mod size_cap;
 mod slow_clients;
 mod store_faults_http;
+mod store_faults_object;
 mod store_faults_proxy;
 mod store_faults_s3;
 mod store_faults_scene;
