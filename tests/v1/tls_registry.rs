@@ -25,7 +25,7 @@ fn works(cloud: &Cloud) {
     let owner = cloud.newcomer();
     let id = owner.create("kept", b"12345");
     assert_eq!(owner.download(&id).expect(200).body, b"12345");
-    assert_eq!(owner.list(""), [id.clone()]);
+    assert_eq!(owner.list(""), [id.as_str()]);
     owner.delete(&id).expect(200);
 }
 
