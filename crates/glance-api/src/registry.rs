@@ -55,11 +55,17 @@ impl Registry {
     /// Connections from now on show what the files hold now; after an error, what they did. Blocks
     /// to read them.
     pub(crate) fn reload(&self, config: &ApiConfig) {
-        let (Some(shown), Some(files)) = (&self.shown, own(config)) else {
-            return;
-        };
-        if let Err(error) = shown.reload(files).map_err(refused) {
-            log::error!("the certificate for the registry stays: {}", chain(&error));
+        match (&self.shown, own(config)) {
+            (Some(shown), Some(files)) => {
+                if let Err(error) = shown.reload(files).map_err(refused) {
+                    let error = chain(&error);
+                    log::error!("the certificate for the registry stays as it was: {error}");
+                }
+            }
+            (None, None) => {}
+            (Some(_), None) | (None, Some(_)) => {
+                log::warn!("whether the registry is shown a certificate changes by a restart only");
+            }
         }
     }
 }
