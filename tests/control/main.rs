@@ -10,4 +10,5 @@ mod all_servers;
 mod manage;
 mod one_server;
 mod operator;
+mod plankton;
 mod troubles;

@@ -1,10 +1,12 @@
 #!/usr/bin/env python3
-"""Replays every recording of Glance 15 against our daemons, each from an empty service.
+"""Replays every recording of Glance 15 and of Synnefo, each from an empty service.
 
     run.py [--jobs N] [--quiet] [NAME ...]       NAME: recordings to replay, else all
 
-Each recording says with which options the real server ran; ours are started with the same. The
-accepted differences stand with their reasons in deviations.txt. The last line counts recordings.
+NAME may be a folder, too. Each recording of Glance says with which options the real server ran; ours
+are started with the same. What was recorded at Pithos and Astakos is replayed at the servers that stand
+for them in tests (../synnefo). The accepted differences stand with their reasons in deviations.txt. The
+last line counts recordings.
 """
 import argparse
 import collections
@@ -19,12 +21,17 @@ import uuid
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent)]
+import kamaki_session
+import plankton_dialect
 import replay
+import synnefo_servers
 import transport
 import wire
 from cloud import Cloud, ROOT
 
-FOLDERS = ['glance-v1', 'glance-v1-variants', 'glance-v1-registry', 'glance-v1-transport']
+FOLDERS = ['glance-v1', 'glance-v1-variants', 'glance-v1-registry', 'glance-v1-transport', 'pithos', 'astakos']
+# Until the daemons speak Plankton, these are replayed only when they are named.
+NAMED = ['plankton', 'plankton-0.13', 'kamaki']
 # Beyond Glance: list items carry their address, as the documents before Glance's show it.
 EXTRA = ['uri']
 
@@ -83,9 +90,20 @@ def replay_exchanges(recording, cloud, source):
             remove_data(cloud, following)
 
 
+def name_of(path):
+    """Folders of Synnefo have files of the same name."""
+    return path.stem if path.parent.name.startswith('glance') else '%s-%s' % (path.parent.name, path.stem)
+
+
 def run_one(path, source):
     """(name, [(place, what was sent, differences)])."""
     recording = json.loads(path.read_text())
+    if path.parent.name in ('pithos', 'astakos'):
+        return name_of(path), list(synnefo_servers.replay(path))
+    if path.parent.name == 'kamaki':
+        return name_of(path), list(kamaki_session.replay(path))
+    if 'steps' in recording:
+        return name_of(path), list(plankton_dialect.replay(path))
     if 'cases' in recording:
         with cloud_for(recording['server']) as cloud:
             return recording['name'], list(transport.replay_cases(recording, cloud))
@@ -116,8 +134,8 @@ def main():
     threading.Thread(target=server.serve_forever, daemon=True).start()
     source = '127.0.0.1:%d' % server.server_address[1]
     accepted, used = read_deviations(), set()
-    paths = [path for folder in FOLDERS for path in sorted((HERE / folder).glob('*.json'))
-             if not options.names or path.stem in options.names]
+    paths = [path for folder in FOLDERS + NAMED * bool(options.names) for path in sorted((HERE / folder).glob('*.json'))
+             if not options.names or {name_of(path), folder} & set(options.names)]
     total = equal = failed = 0
     deviations = collections.Counter()
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
@@ -126,7 +144,7 @@ def main():
             try:
                 name, results = run.result()
             except Exception as error:
-                print('%s: %s' % (path.stem, error))
+                print('%s: %s' % (name_of(path), error))
                 failed += 1
                 continue
             good = bad = 0

@@ -28,6 +28,7 @@ mod request;
 mod response;
 mod service;
 mod swift_account;
+mod synnefo;
 mod web_server;
 mod wire;
 
@@ -48,4 +49,5 @@ pub use response::Response;
 pub use rustix::process::Signal;
 pub use service::Service;
 pub use swift_account::SwiftAccount;
+pub use synnefo::{Synnefo, SynnefoUser, image_service};
 pub use web_server::WebServer;

@@ -6,6 +6,7 @@
     reason = "a story that cannot go on has failed, and says so"
 )]
 
+mod astakos;
 mod auth_flavors;
 mod bad_input;
 mod chunked;

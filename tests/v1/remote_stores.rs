@@ -178,6 +178,29 @@ fn another_s3_server_keeps_images() {
 }
 
 #[test]
+fn pithos_keeps_images() {
+    let synnefo = Service::start("synnefo", &[]);
+    let token = synnefo.variable("SYNNEFO_TOKEN_GLANCE");
+    let cloud = Setup::new()
+        .api_in("glance_store", "stores", "file,http,pithos")
+        .api_in("glance_store", "default_store", "pithos")
+        .api_in(
+            "glance_store",
+            "pithos_store_endpoint",
+            &synnefo.variable("PITHOS_URL"),
+        )
+        .api_in(
+            "glance_store",
+            "pithos_store_account",
+            &synnefo.variable("SYNNEFO_UUID_GLANCE"),
+        )
+        .api_in("glance_store", "pithos_store_token", &token)
+        .start();
+    live(&cloud, "pithos", &[&token]);
+    cloud.stop();
+}
+
+#[test]
 fn a_store_that_is_down_is_no_trouble_for_the_others() {
     let nobody = functional::Port::take();
     let address = format!("http://{}/auth/v1.0", nobody.address());

@@ -27,7 +27,7 @@ pub(crate) async fn identify(
             return Ok(identity);
         }
         Err(AuthError::Rejected) => return Err(challenged(authenticator, rejected(request))),
-        Err(AuthError::Unauthorized) => Fault::bare(401),
+        Err(AuthError::Unauthorized | AuthError::Refused(_)) => Fault::bare(401),
         Err(AuthError::Unavailable) => Fault::bare(503),
         // Glance answers 500 here.
         Err(AuthError::Malformed(reason)) => Fault::detailed(400, reason),

@@ -106,6 +106,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
         flavor,
         &config.access,
         &config.keystone_authtoken,
+        &config.astakos,
         &bind_host,
     )?;
     let rules = Arc::new(LiveRules::load(&config, &path)?);
@@ -126,11 +127,12 @@ fn start(args: Args) -> Result<(), DaemonError> {
     let (publish, current) = watch::channel(Arc::new(config));
     let service = {
         let (stores, registry, current) = (stores.clone(), registry.clone(), current.clone());
-        let own_token = authenticator.service_token();
+        let vouching = authenticator.service_token();
+        let own_token = own_token(flavor, &*authenticator);
         // Each reactor thread has a client of the registry of its own.
         move || {
             let mut client = RegistryClient::new(&registry.options);
-            if let Some(token) = own_token.clone() {
+            if let Some(token) = vouching.clone() {
                 // Recovery keeps it fresh.
                 client = client.vouched_by(Arc::new(move || token.held()));
             }
@@ -142,6 +144,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
                 metadata_key.clone(),
                 current.clone(),
             )
+            .proven_by(own_token.clone())
         }
     };
     actix_rt::System::new().block_on(async move {
@@ -180,7 +183,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
 /// How this daemon proves to the registry who it is.
 pub(crate) fn own_token(flavor: AuthFlavor, authenticator: &dyn Authenticator) -> OwnToken {
     match (flavor, authenticator.service_token()) {
-        (_, Some(token)) => OwnToken::Keystone(token),
+        (_, Some(token)) => OwnToken::Real(token),
         (AuthFlavor::FakeAuth, None) => OwnToken::Fake,
         (_, None) => OwnToken::None,
     }

@@ -117,7 +117,7 @@ async fn requester(config: &ApiConfig) -> Result<Requester, String> {
     // Nobody listens here.
     let host = "127.0.0.1";
     let (access, keystone) = (&config.access, &config.keystone_authtoken);
-    let authenticator = glance_auth::from_config(flavor, access, keystone, host);
+    let authenticator = glance_auth::from_config(flavor, access, keystone, &config.astakos, host);
     let authenticator = authenticator.map_err(|error| chain(&error))?;
     let role = &access.admin_role;
     let token = own_token(flavor, &*authenticator).get(role).await;

@@ -32,7 +32,9 @@ fn server() -> SocketAddr {
         config.store.filesystem_store_datadir = Some(directory.clone());
         let auth = AuthFlavor::FakeAuth;
         let (access, keystone) = (&config.access, &config.keystone_authtoken);
-        let authenticator = glance_auth::from_config(auth, access, keystone, "127.0.0.1").unwrap();
+        let astakos = &config.astakos;
+        let authenticator = glance_auth::from_config(auth, access, keystone, astakos, "127.0.0.1");
+        let authenticator = authenticator.unwrap();
         let rules = Arc::new(LiveRules::load(&config, &directory).unwrap());
         let stores = Arc::new(Stores::open(&config).unwrap());
         let (publish, current) = watch::channel(Arc::new(config));

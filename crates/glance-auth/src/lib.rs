@@ -2,10 +2,19 @@
 //!
 //! Flavors have Glance's names (`[paste_deploy] flavor`). What a caller may do is not decided here.
 
+mod astakos;
+mod complaints;
 mod fake;
+mod given;
 mod headers;
 mod keystone;
+mod link;
+mod moment;
 mod none;
+mod service_token;
+#[cfg(test)]
+mod stub;
+mod token_cache;
 mod trusted;
 
 use std::fmt;
@@ -14,14 +23,18 @@ use std::sync::Arc;
 
 use actix_http::RequestHead;
 use async_trait::async_trait;
-use glance_config::{AccessConfig, AuthFlavor, KeystoneAuthtoken};
+use glance_config::{AccessConfig, AstakosConfig, AuthFlavor, KeystoneAuthtoken};
 use glance_core::identity::Identity;
 use glance_net::tls::TlsError;
 use thiserror::Error;
 
+use token_cache::Unknown;
+
+pub use astakos::{Astakos, AstakosSettingsError};
 pub use fake::FakeAuth;
-pub use keystone::{Keystone, ServiceToken, SettingsError};
+pub use keystone::{Keystone, SettingsError};
 pub use none::NoAuth;
+pub use service_token::ServiceToken;
 pub use trusted::TrustedAuth;
 
 /// Why a request has no identity.
@@ -33,6 +46,9 @@ pub enum AuthError {
     /// No token, or a wrong one: 401 in keystonemiddleware's words, [`REJECTION`].
     #[error("the request carries no valid token")]
     Rejected,
+    /// A token that Astakos refuses: 401. It has what Astakos answered, which Synnefo passes on.
+    #[error("Astakos refuses the token")]
+    Refused(Arc<str>),
     /// It cannot be found out now: 503.
     #[error("tokens cannot be validated now")]
     Unavailable,
@@ -60,6 +76,12 @@ pub enum AuthSetupError {
     /// The certificates for Keystone cannot be used.
     #[error("[keystone_authtoken] cafile cannot be used")]
     Tls(#[from] TlsError),
+    /// Astakos cannot be used as it is configured.
+    #[error(transparent)]
+    Astakos(#[from] AstakosSettingsError),
+    /// The certificates for Astakos cannot be used.
+    #[error("[astakos] cafile cannot be used")]
+    AstakosTls(#[source] TlsError),
 }
 
 /// Finds out who sent a request.
@@ -85,6 +107,7 @@ pub fn from_config(
     flavor: AuthFlavor,
     access: &AccessConfig,
     keystone: &KeystoneAuthtoken,
+    astakos: &AstakosConfig,
     bind_host: &str,
 ) -> Result<Arc<dyn Authenticator>, AuthSetupError> {
     let rules = AccessRules::from(access);
@@ -96,6 +119,13 @@ pub fn from_config(
         }
         AuthFlavor::FakeAuth => Ok(Arc::new(FakeAuth::new(rules))),
         AuthFlavor::Keystone => Ok(Arc::new(Keystone::new(rules, keystone)?)),
+        AuthFlavor::Astakos => Ok(Arc::new(Astakos::for_daemons(rules, astakos)?)),
+    }
+}
+
+impl From<Unknown> for AuthError {
+    fn from(_: Unknown) -> Self {
+        Self::Unavailable
     }
 }
 
@@ -155,7 +185,8 @@ mod tests {
         let access = AccessConfig::default();
         let open = |host: &str| {
             let keystone = KeystoneAuthtoken::default();
-            from_config(AuthFlavor::FakeAuth, &access, &keystone, host)
+            let astakos = AstakosConfig::default();
+            from_config(AuthFlavor::FakeAuth, &access, &keystone, &astakos, host)
         };
         for host in ["127.0.0.1", "::1", "localhost"] {
             assert!(open(host).is_ok(), "{host}");

@@ -1,6 +1,7 @@
 //! Everything glance-api can be told.
 
 use crate::access::AccessConfig;
+use crate::astakos::AstakosConfig;
 use crate::cors::CorsConfig;
 use crate::deletion::DeletionConfig;
 use crate::endpoint::{EndpointConfig, MiddlewareConfig};
@@ -15,6 +16,8 @@ use crate::log::LogConfig;
 use crate::metrics::MetricsConfig;
 use crate::object::ObjectConfig;
 use crate::paste_deploy::PasteDeploy;
+use crate::pithos::PithosConfig;
+use crate::plankton::{DialectsConfig, PlanktonConfig};
 use crate::policy::{PolicyConfig, PropertyProtectionConfig};
 use crate::registry_client::RegistryClientConfig;
 use crate::s3::S3Config;
@@ -30,6 +33,8 @@ program! {
         listen: ListenConfig,
         /// Which versions to serve.
         versions: VersionsConfig,
+        /// Which dialects to serve.
+        dialects: DialectsConfig,
         /// The URLs to show.
         endpoint: EndpointConfig,
         /// How to reach glance-registry.
@@ -54,6 +59,10 @@ program! {
         s3: S3Config,
         /// Data in other object stores.
         object: ObjectConfig,
+        /// Data in Pithos.
+        pithos: PithosConfig,
+        /// How Plankton speaks.
+        plankton: PlanktonConfig,
         /// Where else data may come from.
         external: ExternalConfig,
         /// Which formats are accepted.
@@ -62,6 +71,8 @@ program! {
         paste_deploy: PasteDeploy,
         /// How tokens are validated.
         keystone_authtoken: KeystoneAuthtoken,
+        /// How tokens are validated with Astakos.
+        astakos: AstakosConfig,
         /// Who may do what.
         policy: PolicyConfig,
         /// What requests pass through.

@@ -9,7 +9,8 @@ options! {
     pub struct PasteDeploy in "paste_deploy" {
         /// The flavor of authentication. Unset or none: everybody is the administrator, as in
         /// Glance without Keystone. keystone: tokens are validated with Keystone, see
-        /// section keystone_authtoken. trusted-auth: a proxy in front says who calls, in
+        /// section keystone_authtoken. astakos: tokens are validated with Synnefo's Astakos, see
+        /// section astakos. trusted-auth: a proxy in front says who calls, in
         /// X-Identity-Status, X-User-Id, X-Tenant-Id and X-Roles. fakeauth: the token is
         /// user:tenant:role; for tests, and only on a loopback address. Glance's +caching and
         /// +cachemanagement may follow, without effect.
@@ -31,6 +32,8 @@ pub enum AuthFlavor {
     TrustedAuth,
     /// Keystone knows whose the token is.
     Keystone,
+    /// Astakos knows whose the token is.
+    Astakos,
 }
 
 impl AuthFlavor {
@@ -41,6 +44,7 @@ impl AuthFlavor {
             Self::FakeAuth => "fakeauth",
             Self::TrustedAuth => "trusted-auth",
             Self::Keystone => "keystone",
+            Self::Astakos => "astakos",
         }
     }
 }
@@ -55,7 +59,7 @@ pub struct PasteFlavor {
 }
 
 impl OptionValue for PasteFlavor {
-    const ACCEPTS: &'static str = "none (or empty), keystone, trusted-auth or fakeauth";
+    const ACCEPTS: &'static str = "none (or empty), keystone, astakos, trusted-auth or fakeauth";
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
         let mut flavor = Self::default();
@@ -66,6 +70,7 @@ impl OptionValue for PasteFlavor {
                 "fakeauth" => flavor.auth = AuthFlavor::FakeAuth,
                 "trusted-auth" => flavor.auth = AuthFlavor::TrustedAuth,
                 "keystone" => flavor.auth = AuthFlavor::Keystone,
+                "astakos" => flavor.auth = AuthFlavor::Astakos,
                 "caching" | "cachemanagement" => flavor.ignored.push(part.to_owned()),
                 _ => return Err(None),
             }
@@ -125,6 +130,7 @@ mod tests {
         assert_eq!(auth("fakeauth"), Some(AuthFlavor::FakeAuth));
         assert_eq!(auth("keystone"), Some(AuthFlavor::Keystone));
         assert_eq!(auth("keystone+cachemanagement"), Some(AuthFlavor::Keystone));
+        assert_eq!(auth("astakos"), Some(AuthFlavor::Astakos));
         assert_eq!(auth("basic"), None);
     }
 

@@ -3,6 +3,7 @@
 use std::net::Ipv4Addr;
 
 use crate::access::AccessConfig;
+use crate::astakos::AstakosConfig;
 use crate::database::DatabaseConfig;
 use crate::healthcheck::HealthcheckConfig;
 use crate::keystone_authtoken::KeystoneAuthtoken;
@@ -34,6 +35,8 @@ program! {
         paste_deploy: PasteDeploy,
         /// How tokens are validated.
         keystone_authtoken: KeystoneAuthtoken,
+        /// How tokens are validated with Astakos.
+        astakos: AstakosConfig,
         /// Who may do what.
         policy: PolicyConfig,
         /// What the health check tells.

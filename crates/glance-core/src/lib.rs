@@ -14,6 +14,8 @@ pub mod image;
 pub mod json;
 pub mod location;
 pub mod member;
+pub mod pithos;
+pub mod plankton;
 pub mod policy;
 pub mod protection;
 pub mod query;

@@ -1,6 +1,6 @@
 //! The protocol between the two daemons on one page: paths, header names, envelopes.
 //!
-//! Everything but leases and recovery is Glance's own v1 registry protocol, so that either of our
+//! Everything but leases, recovery and registrations is Glance's own v1 registry protocol, so that either of our
 //! daemons works with Glance's other one. There is no version prefix.
 //!
 //! | call | request | answer |
@@ -19,15 +19,26 @@
 //! | `PUT /leases` (ours) | [`RenewLeases`] | [`LostLeases`] |
 //! | `DELETE /leases/ID?holder=H` (ours) | | 204, also when there is none |
 //! | `POST /recovery` (ours) | [`TakeOver`] | [`Recovery`] |
+//! | `PUT /registrations/ID` (ours) | [`Registration`] | [`OneImage`]; 404; 409 an image of another kind; 413 too many properties |
+//! | `DELETE /registrations/ID` (ours) | | 204; 404 |
 //!
 //! A lease says which API daemon works on an image that is not in a steady state. Its holder renews
 //! it; when it runs out, another daemon takes over and brings the image to a definite state.
+//!
+//! A registration is the record of an image whose data is somebody's object in Pithos. It is the
+//! object's, so to speak: its id is the object's UUID, it comes and goes and comes again, and nobody
+//! here ever touches the object's data. Both calls are the service's own: whoever may do what is
+//! decided by Pithos, which the API daemon asks first.
+
+use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 use crate::image::{Image, ImageFields};
-use crate::location::LocationData;
+use crate::location::{LocationData, LocationUrl};
 use crate::member::{Member, SharedImage};
+use crate::timestamp::Timestamp;
 
 /// Purges the properties that an update does not name, when its value is exactly `true`.
 pub const PURGE_PROPS: &str = "x-glance-registry-purge-props";
@@ -237,4 +248,54 @@ pub struct RecoveryItem {
 pub struct Recovery {
     /// What is now the caller's to finish; `DELETE /leases/ID` when it is done.
     pub items: Vec<RecoveryItem>,
+}
+
+/// The member of a location's metadata that marks a registration: the UUID of its object.
+pub const REGISTERED: &str = "pithos_uuid";
+
+/// Body of `PUT /registrations/ID`, done in one transaction. What is absent stays as it is, or is
+/// the default where the image is new.
+#[derive(Clone, Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Registration {
+    /// Make the image if there is none, also where one was unregistered: it comes back as a new one.
+    /// Otherwise 404. An image that is no registration is 409.
+    pub register: bool,
+    /// Name; of any length and of any characters but NUL.
+    pub name: Option<String>,
+    /// Bytes.
+    pub size: Option<i64>,
+    /// Pithos' hash of the data.
+    pub checksum: Option<String>,
+    /// Format of the disk, in Glance's word.
+    pub disk_format: Option<String>,
+    /// Format of the container.
+    pub container_format: Option<String>,
+    /// Whether everybody may use it.
+    pub is_public: Option<bool>,
+    /// The account it belongs to; required where the image is new.
+    pub owner: Option<String>,
+    /// Where the object is; its metadata has [`REGISTERED`]. Required where the image is new.
+    pub place: Option<RegisteredPlace>,
+    /// When it changed last, if that is later than what is known; absent: now.
+    pub updated_at: Option<Timestamp>,
+    /// Properties to set.
+    pub properties: BTreeMap<String, String>,
+    /// Properties to forget.
+    pub forget: Vec<String>,
+    /// Forget all properties that are not named.
+    pub purge_properties: bool,
+    /// How many properties it may have afterwards.
+    pub property_quota: Option<u64>,
+    /// The new list of members.
+    pub members: Option<Vec<String>>,
+}
+
+/// Where the object of a registration is.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct RegisteredPlace {
+    /// Its location, perhaps encrypted.
+    pub url: LocationUrl,
+    /// What is known of it.
+    pub metadata: Map<String, Value>,
 }

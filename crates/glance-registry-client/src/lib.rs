@@ -9,6 +9,7 @@ mod error;
 mod images;
 mod leases;
 mod members;
+mod registrations;
 mod transport;
 
 pub use caller::{Caller, Forwarding};

@@ -25,7 +25,7 @@ use uuid::Uuid;
 use crate::answer::{Answer, respond};
 use crate::db::Db;
 use crate::error::Refusal;
-use crate::{body, images, leases, members, metrics, recovery};
+use crate::{body, images, leases, members, metrics, recovery, registrations};
 
 /// What can change while the daemon runs.
 #[derive(Clone, Copy, Debug)]
@@ -139,6 +139,8 @@ enum Route<'a> {
     RenewLeases,
     ReleaseLease(&'a str),
     TakeOver,
+    Register(&'a str),
+    Unregister(&'a str),
 }
 
 /// Python's Routes: paths match exactly, and a method that does not fit is an unknown path.
@@ -164,6 +166,8 @@ fn route<'a>(method: &str, path: &[&'a str]) -> Option<Route<'a>> {
         ("PUT", ["leases", id]) if !id.is_empty() => Route::AcquireLease(id),
         ("DELETE", ["leases", id]) if !id.is_empty() => Route::ReleaseLease(id),
         ("POST", ["recovery"]) => Route::TakeOver,
+        ("PUT", ["registrations", id]) if !id.is_empty() => Route::Register(id),
+        ("DELETE", ["registrations", id]) if !id.is_empty() => Route::Unregister(id),
         _ => return None,
     })
 }
@@ -188,6 +192,8 @@ impl Route<'_> {
             Self::RenewLeases => 13,
             Self::ReleaseLease(_) => 14,
             Self::TakeOver => 15,
+            Self::Register(_) => 16,
+            Self::Unregister(_) => 17,
             Self::MembersOnly => metrics::UNKNOWN,
         }
     }
@@ -203,6 +209,7 @@ impl Route<'_> {
                 | Self::AcquireLease(_)
                 | Self::RenewLeases
                 | Self::TakeOver
+                | Self::Register(_)
         )
     }
 
@@ -211,7 +218,10 @@ impl Route<'_> {
         (self.takes_body() && !matches!(self, Self::MembersOnly))
             || matches!(
                 self,
-                Self::Delete(_) | Self::RemoveMember(..) | Self::ReleaseLease(_)
+                Self::Delete(_)
+                    | Self::RemoveMember(..)
+                    | Self::ReleaseLease(_)
+                    | Self::Unregister(_)
             )
     }
 }
@@ -294,7 +304,7 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
 /// What somebody is told of whom it is not known who he is.
 fn unidentified(error: AuthError) -> Refusal {
     match error {
-        AuthError::Unauthorized => Refusal::bare(401),
+        AuthError::Unauthorized | AuthError::Refused(_) => Refusal::bare(401),
         AuthError::Rejected => Refusal::Rejected,
         AuthError::Unavailable => Refusal::Unidentifiable,
         AuthError::Malformed(reason) => Refusal::bad_request(reason),
@@ -364,6 +374,8 @@ async fn dispatch(
         Route::RenewLeases => leases::renew(app, call).await,
         Route::ReleaseLease(id) => leases::release(app, call, id).await,
         Route::TakeOver => recovery::take_over(app, call).await,
+        Route::Register(id) => registrations::register(app, call, id).await,
+        Route::Unregister(id) => registrations::unregister(app, call, id).await,
     }
 }
 

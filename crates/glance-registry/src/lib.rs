@@ -1,7 +1,7 @@
 //! The metadata daemon, its database, and glance-manage.
 //!
-//! The daemon speaks Glance 15's v1 registry protocol and, for our own API daemon, leases and
-//! recovery ([`glance_core::wire`]). Only [`db`] knows SQL.
+//! The daemon speaks Glance 15's v1 registry protocol and, for our own API daemon, leases,
+//! recovery and registrations ([`glance_core::wire`]). Only [`db`] knows SQL.
 
 mod answer;
 mod app;
@@ -18,6 +18,7 @@ mod members;
 mod metrics;
 mod query;
 mod recovery;
+mod registrations;
 pub mod server;
 mod tls;
 mod views;

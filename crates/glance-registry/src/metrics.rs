@@ -15,7 +15,7 @@ use crate::db;
 pub(crate) static REQUESTS: Requests<{ NAMES.len() }> = Requests::new();
 
 /// The routes by their numbers; see `app::Route::number`. The last ones are no routes.
-pub(crate) const NAMES: [RouteName; 19] = [
+pub(crate) const NAMES: [RouteName; 21] = [
     name("*", "/"),
     name("GET", "/images"),
     name("GET", "/images/detail"),
@@ -32,17 +32,19 @@ pub(crate) const NAMES: [RouteName; 19] = [
     name("PUT", "/leases"),
     name("DELETE", "/leases/{id}"),
     name("POST", "/recovery"),
+    name("PUT", "/registrations/{id}"),
+    name("DELETE", "/registrations/{id}"),
     name("*", "(unknown)"),
     name("*", "/healthcheck"),
     name("*", "(refused)"),
 ];
 
 /// What there is no route for.
-pub(crate) const UNKNOWN: usize = 16;
+pub(crate) const UNKNOWN: usize = 18;
 /// The health check.
-pub(crate) const HEALTH: usize = 17;
+pub(crate) const HEALTH: usize = 19;
 /// Requests without credentials, or whose path is no text.
-pub(crate) const REFUSED: usize = 18;
+pub(crate) const REFUSED: usize = 20;
 
 const fn name(method: &'static str, path: &'static str) -> RouteName {
     RouteName { method, path }

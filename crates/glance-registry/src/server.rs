@@ -69,6 +69,7 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
         config.paste_deploy.flavor.auth,
         &config.access,
         &config.keystone_authtoken,
+        &config.astakos,
         &config.listen.bind_host.to_string(),
     )?;
     let rules = Arc::new(LiveRules::load_registry(&config, &loaded.path)?);

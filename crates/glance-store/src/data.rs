@@ -10,6 +10,7 @@ use futures_core::Stream;
 
 use crate::error::StoreError;
 use crate::file_stream;
+use crate::store::ObjectFacts;
 
 /// Some hundred KiB of data in the pieces in which they arrived: one hop between threads each.
 pub type Batch = Vec<Bytes>;
@@ -25,6 +26,10 @@ pub struct ImageData {
     pub whole: Option<u64>,
     /// Where they come from.
     pub source: DataSource,
+    /// The object that they are of, as it was when its data began to come, where a store belongs to
+    /// its users (Pithos): to be compared with the one that was meant. If the data goes on, it is
+    /// that object's with that hash to its end.
+    pub object: Option<ObjectFacts>,
 }
 
 /// Where data comes from.
@@ -56,6 +61,15 @@ impl ImageData {
             size,
             whole: None,
             source: DataSource::Stream(Box::pin(stream)),
+            object: None,
+        }
+    }
+
+    /// The same data, which is this object's.
+    pub(crate) fn of_object(self, object: ObjectFacts) -> Self {
+        Self {
+            object: Some(object),
+            ..self
         }
     }
 
@@ -65,6 +79,7 @@ impl ImageData {
             size: Some(range.length),
             whole: None,
             source: DataSource::File(range),
+            object: None,
         }
     }
 

@@ -9,6 +9,7 @@ use futures_core::Stream;
 use glance_core::id::ImageId;
 use glance_core::identity::Identity;
 use glance_core::location::LocationUrl;
+use glance_core::timestamp::Timestamp;
 use serde_json::{Map, Value};
 
 use crate::data::ImageData;
@@ -52,6 +53,28 @@ pub struct ImageStat {
     pub size: Option<u64>,
     /// The store's own checksum of the data, where it has one.
     pub checksum: Option<String>,
+    /// What makes it an object of somebody's that may change, where it is one (Pithos).
+    pub object: Option<ObjectFacts>,
+}
+
+/// What a store that belongs to its users tells the caller of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectFacts {
+    /// The object's identity, lower case with dashes: it survives changes and moves.
+    pub uuid: String,
+    /// The store's hash of the data as it is now.
+    pub hash: String,
+    /// Counts every change of data and metadata.
+    pub version: u64,
+    /// When this version was made.
+    pub modified: Timestamp,
+    /// Whether the caller may change the object: its owner, or somebody with the right to write.
+    pub may_write: bool,
+    /// Who may read the object by its own sharing, `*` for everybody. Empty where a folder above it
+    /// is what is shared.
+    pub readers: Vec<String>,
+    /// Who may also write it, likewise; nobody of them is among the readers.
+    pub writers: Vec<String>,
 }
 
 /// Data that was kept.
@@ -163,7 +186,7 @@ pub trait ImageStore: fmt::Debug + Send + Sync + 'static {
     async fn discard(&self, id: &ImageId, caller: &Identity) -> Result<(), StoreError>;
 
     /// Lets exactly these read the data at `location` themselves, where the store has rules of its
-    /// own ([`Capabilities::share`]). Elsewhere it does nothing.
+    /// own ([`Capabilities::share`]). Who may write it, may as before. Elsewhere it does nothing.
     async fn share(
         &self,
         location: &LocationUrl,

@@ -16,6 +16,7 @@ use crate::guard::{ExternalUrl, Refusal};
 use crate::http::HttpStore;
 use crate::md5::Md5Pool;
 use crate::object::CloudStore;
+use crate::pithos::PithosStore;
 use crate::s3::S3Store;
 use crate::store::{Added, ByteRange, ImageStat, ImageStore};
 use crate::swift::SwiftStore;
@@ -82,6 +83,10 @@ impl Stores {
                 }
                 S3Store::NAME => {
                     let store = S3Store::open(&config.s3, md5.clone())?;
+                    stores.push(watched(Arc::new(store)));
+                }
+                PithosStore::NAME => {
+                    let store = PithosStore::open(&config.pithos)?;
                     stores.push(watched(Arc::new(store)));
                 }
                 SwiftStore::NAME => {
@@ -227,9 +232,10 @@ impl Stores {
         // Glance lets a caller declare anything for an image that is where a URL says.
         let is_md5 = checksum.len() == 32 && checksum.bytes().all(|b| b.is_ascii_hexdigit());
         match data.source {
-            DataSource::Stream(source) if is_md5 => {
-                ImageData::from_stream(data.size, Verified::new(source, checksum, &self.md5))
-            }
+            DataSource::Stream(source) if is_md5 => ImageData {
+                source: DataSource::Stream(Box::pin(Verified::new(source, checksum, &self.md5))),
+                ..data
+            },
             _ => data,
         }
     }

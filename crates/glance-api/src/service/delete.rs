@@ -8,6 +8,7 @@ use glance_registry_client::Limits;
 use glance_store::error::StoreError;
 
 use super::failpoint::failpoint;
+use super::plankton::record::{is_registered, is_registered_place};
 use super::{ImageService, Requester, ServiceError};
 
 impl ImageService {
@@ -30,7 +31,10 @@ impl ImageService {
             }
             _ => {}
         }
-        let delayed = self.config().deletion.delayed_delete && image.location.is_some();
+        // An object of somebody's stays where it is: nothing waits for the scrubber.
+        let delayed = self.config().deletion.delayed_delete
+            && image.location.is_some()
+            && !is_registered(image);
         let status = if delayed {
             ImageStatus::PendingDelete
         } else {
@@ -65,7 +69,7 @@ impl ImageService {
 
     /// Deletes the data at every location, also those that the registry calls deleted: it does so
     /// when the image goes, which may be before its data does. False when some of it may still be
-    /// there.
+    /// there. Objects that somebody registered are not ours and stay.
     pub(super) async fn delete_data(
         &self,
         caller: &Identity,
@@ -74,6 +78,9 @@ impl ImageService {
     ) -> bool {
         let mut gone = true;
         for location in locations {
+            if is_registered_place(location) {
+                continue;
+            }
             let outcome = match self.decrypted(&location.url) {
                 Ok(url) => self.stores.delete(&url, caller).await,
                 Err(_) => Err(StoreError::BadLocation),

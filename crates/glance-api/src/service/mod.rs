@@ -18,6 +18,7 @@ mod members;
 mod open;
 mod outside;
 mod own_token;
+pub mod plankton;
 mod recovery;
 mod sharing;
 mod update;
@@ -117,6 +118,7 @@ pub struct ImageService {
     leases: Arc<Leases>,
     metadata_key: Option<Arc<MetadataKey>>,
     config: watch::Receiver<Arc<ApiConfig>>,
+    own_token: OwnToken,
 }
 
 impl ImageService {
@@ -134,7 +136,20 @@ impl ImageService {
             leases,
             metadata_key,
             config,
+            own_token: OwnToken::None,
         }
+    }
+
+    /// The same, which proves by `token` to the registry who it is where it asks for itself.
+    pub fn proven_by(self, own_token: OwnToken) -> Self {
+        Self { own_token, ..self }
+    }
+
+    /// The daemon itself, in the course of somebody's request.
+    async fn as_service(&self, requester: &Requester) -> Requester {
+        let role = &self.config().access.admin_role;
+        let token = self.own_token.get(role).await;
+        Requester::service(role, &requester.request_id, token)
     }
 
     /// The stores.

@@ -8,6 +8,7 @@ use glance_store::error::StoreError;
 use glance_store::store::ByteRange;
 
 use super::exact::exactly;
+use super::plankton::record::is_registered;
 use super::{ImageService, ServiceError};
 
 impl ImageService {
@@ -24,6 +25,9 @@ impl ImageService {
         range: Option<ByteRange>,
     ) -> Result<ImageData, ServiceError> {
         let locations = readable(image)?;
+        if is_registered(image) {
+            return self.open_recorded(caller, image, range).await;
+        }
         if locations.is_empty() && image.size.unwrap_or(0) == 0 {
             return Ok(empty());
         }

@@ -10,8 +10,8 @@ pub enum OwnToken {
     None,
     /// By a fake token (flavor `fakeauth`).
     Fake,
-    /// By a token of Keystone's.
-    Keystone(ServiceToken),
+    /// By a token of Keystone's, or by the one that the section `astakos` has.
+    Real(ServiceToken),
 }
 
 impl OwnToken {
@@ -20,13 +20,13 @@ impl OwnToken {
         match self {
             Self::None => None,
             Self::Fake => Some(Token::new(format!("glance:service:{admin_role}"))),
-            Self::Keystone(source) => source.token().await,
+            Self::Real(source) => source.token().await,
         }
     }
 
     /// The registry refused the token: the next one will be another, if there are others.
     pub(super) fn refused(&self, token: Option<&Token>) {
-        if let (Self::Keystone(source), Some(token)) = (self, token) {
+        if let (Self::Real(source), Some(token)) = (self, token) {
             source.refused(token);
         }
     }

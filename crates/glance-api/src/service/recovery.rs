@@ -187,7 +187,8 @@ impl Recovery {
                 format!(
                     "the registry refuses this daemon's own calls ({status}): uploads that a \
                      crash interrupts stay saving; with flavor trusted-auth set \
-                     send_identity_headers, with keystone give our user the admin_role"
+                     send_identity_headers, with keystone give our user the admin_role, with \
+                     astakos set service_token in both daemons"
                 )
             }
             other => format!("renewal of leases and recovery fail: {}", chain(other)),

@@ -9,9 +9,9 @@ use hyper::header::{HeaderName, HeaderValue};
 use serde::Deserialize;
 
 use super::error::KeystoneError;
-use super::link::{Call, Link};
 use super::settings::Settings;
-use super::verdict::moment;
+use crate::link::{Call, Link};
+use crate::moment::moment;
 
 const SUBJECT: HeaderName = HeaderName::from_static("x-subject-token");
 /// A token is renewed so long before it expires, or at three quarters of a short life.

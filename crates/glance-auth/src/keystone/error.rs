@@ -1,12 +1,9 @@
 //! Why it cannot be found out whose a token is, in words for the operator.
 
-use std::sync::{Arc, Mutex, PoisonError};
-
-use glance_config::chain;
 use thiserror::Error;
 
-use super::link::LinkError;
 use super::verdict::NotUnderstood;
+use crate::link::LinkError;
 
 /// What is wrong with Keystone, or with what it is told.
 #[derive(Debug, Error)]
@@ -56,43 +53,9 @@ impl KeystoneError {
             }
         )
     }
-}
 
-/// Tells the operator once, for as long as the reason stays the same, and when it is over.
-#[derive(Debug)]
-pub(super) struct Complaints {
-    base: String,
-    last: Mutex<Option<String>>,
-}
-
-impl Complaints {
-    pub(super) fn new(base: &str) -> Self {
-        Self {
-            base: base.to_owned(),
-            last: Mutex::new(None),
-        }
-    }
-
-    pub(super) fn complain(&self, error: &Arc<KeystoneError>) {
-        // It says nothing new.
-        if matches!(**error, KeystoneError::Link(LinkError::Waiting)) {
-            return;
-        }
-        let reason = chain(&**error);
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.as_ref() != Some(&reason) {
-            log::error!(
-                "Keystone at {}: {reason}; requests whose tokens are not known yet get 503",
-                self.base
-            );
-            *last = Some(reason);
-        }
-    }
-
-    pub(super) fn is_well(&self) {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        if last.take().is_some() {
-            log::info!("Keystone at {} validates tokens again", self.base);
-        }
+    /// Nothing was found out by it that was not known before.
+    pub(super) fn is_old_news(&self) -> bool {
+        matches!(self, Self::Link(LinkError::Waiting))
     }
 }

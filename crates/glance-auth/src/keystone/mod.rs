@@ -1,10 +1,8 @@
 //! Keystone says whose a token is, as keystonemiddleware's `auth_token` asks it.
 
 mod account;
-mod cache;
 mod catalog;
 mod error;
-mod link;
 mod settings;
 #[cfg(test)]
 mod testing;
@@ -13,31 +11,28 @@ mod tests;
 mod validate;
 mod verdict;
 
-use std::fmt;
 use std::sync::Arc;
 
 use actix_http::RequestHead;
 use actix_http::header::HeaderName;
 use async_trait::async_trait;
 use glance_config::KeystoneAuthtoken;
-use glance_core::identity::{Identity, Token};
+use glance_core::identity::Identity;
 use glance_core::wire;
 
+use crate::given::Given;
+use crate::service_token::ServiceToken;
 use crate::{AccessRules, AuthError, AuthSetupError, Authenticator};
-use cache::Unknown;
 use settings::Settings;
-use validate::Validator;
 use verdict::Verdict;
 
 pub use settings::SettingsError;
+pub(crate) use validate::Validator;
 
 const USER_TOKEN: HeaderName = HeaderName::from_static(wire::AUTH_TOKEN);
 /// Swift's old name for it, which keystonemiddleware knows everywhere.
 const STORAGE_TOKEN: HeaderName = HeaderName::from_static("x-storage-token");
 const SERVICE_TOKEN: HeaderName = HeaderName::from_static(wire::SERVICE_TOKEN);
-
-/// No kind of token is longer; Keystone itself takes 255 characters of most kinds.
-const LONGEST_TOKEN: usize = 8192;
 
 /// Flavor `keystone`. No identity header of a request is read: whoever sends one gains nothing.
 #[derive(Debug)]
@@ -64,7 +59,7 @@ impl Keystone {
     /// What the token in `X-Service-Token` allows: whether the user's may have expired. None: the
     /// request is to be refused.
     async fn service(&self, head: &RequestHead) -> Result<Option<bool>, AuthError> {
-        let token = match token(head, &SERVICE_TOKEN) {
+        let token = match Given::in_header(head, &SERVICE_TOKEN) {
             Given::Nothing => return Ok(Some(false)),
             Given::Hopeless => return Ok(None),
             Given::Token(token) => token,
@@ -91,8 +86,8 @@ impl Keystone {
 impl Authenticator for Keystone {
     async fn authenticate(&self, head: &RequestHead) -> Result<Identity, AuthError> {
         let given = match head.headers().contains_key(&USER_TOKEN) {
-            true => token(head, &USER_TOKEN),
-            false => token(head, &STORAGE_TOKEN),
+            true => Given::in_header(head, &USER_TOKEN),
+            false => Given::in_header(head, &STORAGE_TOKEN),
         };
         let Given::Token(token) = given else {
             return self.refused();
@@ -111,66 +106,6 @@ impl Authenticator for Keystone {
     }
 
     fn service_token(&self) -> Option<ServiceToken> {
-        Some(ServiceToken(self.validator.clone()))
-    }
-}
-
-impl From<Unknown> for AuthError {
-    fn from(_: Unknown) -> Self {
-        Self::Unavailable
-    }
-}
-
-/// What a header says.
-enum Given<'a> {
-    Nothing,
-    /// It cannot be anybody's token; Keystone need not be asked.
-    Hopeless,
-    Token(&'a str),
-}
-
-fn token<'a>(head: &'a RequestHead, name: &HeaderName) -> Given<'a> {
-    let mut values = head.headers().get_all(name);
-    let Some(value) = values.next() else {
-        return Given::Nothing;
-    };
-    if value.is_empty() {
-        return Given::Nothing;
-    }
-    let bytes = value.as_bytes();
-    // Without a way out of the loop, which would keep it from looking at many bytes at once.
-    let odd = |odd: bool, byte: &u8| odd | !byte.is_ascii_graphic();
-    let plausible =
-        bytes.len() <= LONGEST_TOKEN && values.next().is_none() && !bytes.iter().fold(false, odd);
-    match std::str::from_utf8(bytes) {
-        Ok(text) if plausible => Given::Token(text),
-        _ => Given::Hopeless,
-    }
-}
-
-/// A token of the daemon's own, for calls that no caller asked for. Clones share it.
-#[derive(Clone)]
-pub struct ServiceToken(Arc<Validator>);
-
-impl ServiceToken {
-    /// A token that is good for a while, or none if Keystone gives none now; why is in the log.
-    pub async fn token(&self) -> Option<Token> {
-        self.0.own_token().await
-    }
-
-    /// The token that we hold, if we do; nobody is asked for one.
-    pub fn held(&self) -> Option<Token> {
-        self.0.own_token_held()
-    }
-
-    /// Somebody refused the token: the next one will be another.
-    pub fn refused(&self, token: &Token) {
-        self.0.own_token_refused(token);
-    }
-}
-
-impl fmt::Debug for ServiceToken {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("ServiceToken")
+        Some(ServiceToken::keystone(self.validator.clone()))
     }
 }

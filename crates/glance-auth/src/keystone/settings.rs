@@ -7,6 +7,8 @@ use glance_config::{KeystoneAuthtoken, Secret};
 use serde_json::{Value, json};
 use thiserror::Error;
 
+use crate::link::is_base;
+
 /// An attempt has so long where nothing else is configured.
 const ATTEMPT: Duration = Duration::from_secs(10);
 
@@ -142,15 +144,12 @@ fn auth_url(config: &KeystoneAuthtoken) -> Result<String, SettingsError> {
         }
         (None, None) => return wrong("auth_url is missing: it says where Keystone is"),
     };
-    let rest = url
-        .strip_prefix("http://")
-        .or_else(|| url.strip_prefix("https://"));
-    match rest.map(|rest| rest.split('/').next().unwrap_or_default()) {
-        None => wrong("auth_url must begin with http:// or https://"),
-        Some(host) if host.is_empty() || host.contains('@') || url.contains(['?', '#', ' ']) => {
-            wrong("auth_url must be http(s)://HOST[:PORT][/PATH]")
-        }
-        Some(_) => Ok(url),
+    if is_base(&url) {
+        return Ok(url);
+    }
+    match url.starts_with("http://") || url.starts_with("https://") {
+        true => wrong("auth_url must be http(s)://HOST[:PORT][/PATH]"),
+        false => wrong("auth_url must begin with http:// or https://"),
     }
 }
 

@@ -10,6 +10,7 @@ use glance_config::{AccessConfig, CacheTime, KeystoneAuthtoken};
 
 use super::testing::{Asked, FakeKeystone, Told, body, config};
 use super::*;
+use crate::given::LONGEST_TOKEN;
 
 /// Tokens are `user-…`, `expired-…`, `service-…`; any other is nobody's.
 fn usual(asked: &Asked) -> Told {

@@ -11,21 +11,22 @@ use hyper::Method;
 use hyper::header::{HeaderName, HeaderValue};
 
 use super::account::Account;
-use super::cache::{Found, Question, TokenCache, Unknown, key};
-use super::error::{Complaints, KeystoneError};
-use super::link::{Call, Link};
+use super::error::KeystoneError;
 use super::settings::Settings;
 use super::verdict::{Answer, Verdict, read};
+use crate::complaints::Complaints;
+use crate::link::{Call, Link, Peer};
+use crate::token_cache::{Found, Question, TokenCache, Unknown, key};
 
 const OURS: HeaderName = HeaderName::from_static("x-auth-token");
 const SUBJECT: HeaderName = HeaderName::from_static("x-subject-token");
 
 /// Finds out whose tokens are.
-pub(super) struct Validator {
+pub(crate) struct Validator {
     settings: Arc<Settings>,
     link: Arc<Link>,
     account: Account,
-    cache: Arc<TokenCache>,
+    cache: Arc<TokenCache<Verdict>>,
     complaints: Complaints,
 }
 
@@ -39,12 +40,20 @@ impl fmt::Debug for Validator {
 
 impl Validator {
     pub(super) fn new(settings: Settings) -> Result<Self, TlsError> {
+        let peer = Peer {
+            name: "Keystone",
+            base: &settings.base,
+            attempt: settings.attempt,
+            retries: settings.retries,
+            ca_file: settings.tls.ca_file.as_deref(),
+            insecure: settings.tls.insecure,
+        };
+        let link = Arc::new(Link::new(&peer)?);
         let settings = Arc::new(settings);
-        let link = Arc::new(Link::new(&settings)?);
         Ok(Self {
             account: Account::new(link.clone(), settings.clone()),
             cache: TokenCache::new(settings.cache_time),
-            complaints: Complaints::new(&settings.base),
+            complaints: Complaints::new("Keystone", &settings.base),
             settings,
             link,
         })
@@ -77,7 +86,7 @@ impl Validator {
         waiting.outcome().await
     }
 
-    async fn find_out(&self, question: Question, token: &Token, allow_expired: bool) {
+    async fn find_out(&self, question: Question<Verdict>, token: &Token, allow_expired: bool) {
         match self.ask(token, allow_expired).await {
             Ok(answer) => {
                 self.complaints.is_well();
@@ -85,7 +94,7 @@ impl Validator {
                 question.answer(Ok(verdict), lasting);
             }
             Err(error) => {
-                self.complaints.complain(&error);
+                self.complain(&error);
                 question.answer(Err(Unknown), Duration::ZERO);
             }
         }
@@ -152,23 +161,29 @@ impl Validator {
         }
     }
 
+    fn complain(&self, error: &KeystoneError) {
+        if !error.is_old_news() {
+            self.complaints.complain(error);
+        }
+    }
+
     /// Our own token, if there is one to be had.
-    pub(super) async fn own_token(&self) -> Option<Token> {
+    pub(crate) async fn own_token(&self) -> Option<Token> {
         match self.account.token().await {
             Ok(held) => held.token.to_str().ok().map(Token::new),
             Err(error) => {
-                self.complaints.complain(&error);
+                self.complain(&error);
                 None
             }
         }
     }
 
-    pub(super) fn own_token_held(&self) -> Option<Token> {
+    pub(crate) fn own_token_held(&self) -> Option<Token> {
         let held = self.account.held_alive()?;
         held.token.to_str().ok().map(Token::new)
     }
 
-    pub(super) fn own_token_refused(&self, token: &Token) {
+    pub(crate) fn own_token_refused(&self, token: &Token) {
         self.account.forget_text(token.expose());
     }
 }

@@ -3,13 +3,15 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, NaiveDateTime, Utc};
+use chrono::Utc;
 use glance_core::identity::{Identity, Token};
 use serde::Deserialize;
 use serde_json::Map;
 
 use super::catalog::{self, Service};
 use super::settings::{Binding, Settings};
+use crate::moment::moment;
+use crate::token_cache;
 
 /// Whose a token is. Does not have the token itself.
 #[derive(Debug)]
@@ -30,6 +32,19 @@ pub(super) enum Verdict {
     Good(Arc<Verified>),
     /// It is nobody's.
     Bad,
+}
+
+impl token_cache::Verdict for Verdict {
+    fn is_good(&self) -> bool {
+        matches!(self, Self::Good(_))
+    }
+
+    fn weight(&self) -> usize {
+        match self {
+            Self::Good(verified) => verified.weight(),
+            Self::Bad => 0,
+        }
+    }
 }
 
 /// An answer of Keystone's: whose the token is, and for how long.
@@ -106,14 +121,6 @@ pub(super) fn read(body: &[u8], settings: &Settings) -> Result<Option<Answer>, N
     }))
 }
 
-/// A moment in Keystone's spelling.
-pub(super) fn moment(text: &str) -> Option<DateTime<Utc>> {
-    DateTime::parse_from_rfc3339(text)
-        .map(|moment| moment.to_utc())
-        .or_else(|_| text.parse::<NaiveDateTime>().map(|naive| naive.and_utc()))
-        .ok()
-}
-
 /// A role as Glance keeps it. Glance gets roles in one header and would take `a,admin` for two.
 fn role(role: Role) -> Option<String> {
     let name = role.name.trim();
@@ -134,7 +141,7 @@ impl Verified {
     }
 
     /// About how many bytes it takes.
-    pub(super) fn weight(&self) -> usize {
+    fn weight(&self) -> usize {
         let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
         let roles: usize = self.roles.iter().map(|role| role.len() + 32).sum();
         let catalog = self.catalog.as_ref().map_or(0, |catalog| catalog.len());
@@ -213,6 +220,5 @@ mod tests {
         ] {
             assert!(read(body.as_bytes(), &settings).is_err(), "{body}");
         }
-        assert!(moment("2026-01-01T00:00:00").is_some());
     }
 }

@@ -186,7 +186,7 @@ fn says_where_an_error_is_and_what_is_accepted() {
     assert_eq!(
         case("[paste_deploy]\nflavor = basic\n").error(),
         "glance.conf, line 2: [paste_deploy] flavor: \"basic\" cannot be used; accepted: none \
-         (or empty), keystone, trusted-auth or fakeauth"
+         (or empty), keystone, astakos, trusted-auth or fakeauth"
     );
     assert_eq!(
         case("[DEFAULT]\nbind_port\n").error(),
@@ -348,4 +348,18 @@ fn tells_what_a_reload_changes() {
     ];
     assert_eq!(changes, expected);
     assert_eq!(ApiConfig::changes(&new, &new), []);
+}
+
+#[test]
+fn one_file_makes_both_daemons_an_image_service_for_synnefo() {
+    let case = case(&manual::plankton_file());
+    let api = case.api();
+    assert!(api.warnings.is_empty(), "{:?}", api.warnings);
+    let registry = case.load::<RegistryConfig>(&[]).unwrap().config;
+    assert_eq!(registry.paste_deploy.flavor.auth, AuthFlavor::TrustedAuth);
+    assert!(registry.listen.bind_host.is_loopback());
+    assert_eq!(registry.listen.bind_port, 9191);
+    let api = api.config;
+    assert_eq!(api.registry.base_url(), "http://127.0.0.1:9191");
+    assert!(api.registry.send_identity_headers && api.astakos.auth_url.is_some());
 }

@@ -1,10 +1,14 @@
 //! The configuration files and the manual that ship, made from the option table.
 
+mod plankton;
+
 use crate::api::ApiConfig;
 use crate::option::{OptionSpec, Reload};
 use crate::program::{Program, Shown};
 use crate::registry::RegistryConfig;
 use crate::unsupported;
+
+pub use plankton::plankton_file;
 
 /// The shipped `glance-api.conf`: every option, commented out, with its default.
 pub fn api_file() -> String {
@@ -19,11 +23,7 @@ pub fn registry_file() -> String {
 /// The shipped `docs/CONFIGURATION.md`: every option of every program.
 pub fn document() -> String {
     let mut out = String::from(include_str!("introduction.md"));
-    let mut options = ApiConfig::defaults();
-    let known: Vec<_> = options.iter().map(|shown| name(shown.spec)).collect();
-    let registry = RegistryConfig::defaults().into_iter();
-    options.extend(registry.filter(|shown| !known.contains(&name(shown.spec))));
-    for (section, options) in by_section(&options) {
+    for (section, options) in by_section(&all()) {
         out.push_str(&format!("\n## `[{section}]`\n"));
         for option in options {
             describe(&mut out, option);
@@ -31,6 +31,15 @@ pub fn document() -> String {
     }
     push_unsupported(&mut out);
     out
+}
+
+/// The options of both daemons; those of both with glance-api's defaults.
+fn all() -> Vec<Shown> {
+    let mut options = ApiConfig::defaults();
+    let known: Vec<_> = options.iter().map(|shown| name(shown.spec)).collect();
+    let registry = RegistryConfig::defaults().into_iter();
+    options.extend(registry.filter(|shown| !known.contains(&name(shown.spec))));
+    options
 }
 
 fn name(spec: &OptionSpec) -> (&'static str, &'static str) {
@@ -60,24 +69,29 @@ fn file<P: Program>() -> String {
     );
     for (section, options) in by_section(&P::defaults()) {
         out.push_str(&format!("\n[{section}]\n"));
-        for Shown { spec, lines } in options {
-            out.push('\n');
-            for line in spec.doc {
-                out.push_str(&format!("#{line}\n"));
-            }
-            out.push_str(&format!("# Accepted: {}.\n", spec.accepts));
-            if spec.reload == Reload::Live {
-                out.push_str("# A change takes effect on SIGHUP.\n");
-            }
-            for line in lines {
-                out.push_str(&format!("#{} = {}\n", spec.name, line.replace('$', "$$")));
-            }
-            if lines.is_empty() {
-                out.push_str(&format!("#{} =\n", spec.name));
-            }
+        for option in options {
+            push_default(&mut out, option);
         }
     }
     out
+}
+
+/// An option with its manual, commented out.
+fn push_default(out: &mut String, Shown { spec, lines }: &Shown) {
+    out.push('\n');
+    for line in spec.doc {
+        out.push_str(&format!("#{line}\n"));
+    }
+    out.push_str(&format!("# Accepted: {}.\n", spec.accepts));
+    if spec.reload == Reload::Live {
+        out.push_str("# A change takes effect on SIGHUP.\n");
+    }
+    for line in lines {
+        out.push_str(&format!("#{} = {}\n", spec.name, line.replace('$', "$$")));
+    }
+    if lines.is_empty() {
+        out.push_str(&format!("#{} =\n", spec.name));
+    }
 }
 
 fn describe(out: &mut String, option: &Shown) {
@@ -180,6 +194,11 @@ mod tests {
     #[test]
     fn ships_every_option_of_the_registry() {
         is_shipped("etc/glance-registry.conf", &registry_file());
+    }
+
+    #[test]
+    fn ships_every_option_of_both_for_plankton() {
+        is_shipped("etc/plankton-api.conf", &plankton_file());
     }
 
     #[test]

@@ -189,6 +189,31 @@ pub fn replace_members(
     Ok(())
 }
 
+/// Makes exactly these the members of an image, whoever asks. Those that are members keep what they
+/// may; a row that is right is not touched.
+pub(super) fn make_members(
+    conn: &mut SqliteConnection,
+    image: &str,
+    wanted: &[String],
+    now: &SqlTime,
+) -> QueryResult<()> {
+    let rows = rows(conn, image)?;
+    for row in rows.iter().filter(|row| !row.deleted) {
+        if !wanted.contains(&row.member) {
+            remove(conn, row.id, now)?;
+        }
+    }
+    for (index, member) in wanted.iter().enumerate() {
+        match known(&rows, member) {
+            _ if wanted[..index].contains(member) => 0,
+            Some(row) if row.deleted => revive(conn, row.id, false, now)?,
+            Some(_) => 0,
+            None => add(conn, image, member, false, now)?,
+        };
+    }
+    Ok(())
+}
+
 /// Takes an image away from a tenant.
 pub fn remove_member(
     conn: &mut SqliteConnection,

@@ -21,6 +21,7 @@ mod properties;
 mod purge;
 mod readers;
 mod recovery;
+mod registrations;
 mod rows;
 mod schema;
 mod scope;
@@ -50,6 +51,7 @@ pub use members::{
 pub use migrate::{Condition, SchemaError, condition, sync, version};
 pub use purge::{PurgeError, purge};
 pub use recovery::take_over;
+pub use registrations::{register, unregister};
 pub use rows::{ImageRecord, ImageRow, Summary};
 pub use scope::{Deleted, Filters, Scope, TextFilter};
 

@@ -74,23 +74,7 @@ pub(super) fn set(
     now: &SqlTime,
 ) -> Result<(), DbError> {
     if purge {
-        let present: Vec<(i64, String)> = image_properties::table
-            .filter(dsl::image_id.eq(image))
-            .filter(live())
-            .select((dsl::id, dsl::name))
-            .load(conn)?;
-        for (id, _) in present
-            .iter()
-            .filter(|(_, name)| !properties.contains_key(name))
-        {
-            diesel::update(image_properties::table.find(id))
-                .set((
-                    dsl::deleted.eq(true),
-                    dsl::deleted_at.eq(now.as_str()),
-                    dsl::updated_at.eq(now.as_str()),
-                ))
-                .execute(conn)?;
-        }
+        forget(conn, image, |name| !properties.contains_key(name), now)?;
     }
     for (name, value) in properties {
         // A property that was deleted still has its row, and Glance uses it again.
@@ -116,6 +100,39 @@ pub(super) fn set(
     let Some(maximum) = quota.filter(|_| !properties.is_empty()) else {
         return Ok(());
     };
+    check_quota(conn, image, maximum)
+}
+
+/// Takes from an image the properties with names of which `unwanted` is true.
+pub(super) fn forget(
+    conn: &mut SqliteConnection,
+    image: &str,
+    unwanted: impl Fn(&str) -> bool,
+    now: &SqlTime,
+) -> QueryResult<()> {
+    let present: Vec<(i64, String)> = image_properties::table
+        .filter(dsl::image_id.eq(image))
+        .filter(live())
+        .select((dsl::id, dsl::name))
+        .load(conn)?;
+    for (id, _) in present.iter().filter(|(_, name)| unwanted(name)) {
+        diesel::update(image_properties::table.find(id))
+            .set((
+                dsl::deleted.eq(true),
+                dsl::deleted_at.eq(now.as_str()),
+                dsl::updated_at.eq(now.as_str()),
+            ))
+            .execute(conn)?;
+    }
+    Ok(())
+}
+
+/// Refuses more than `maximum` properties.
+pub(super) fn check_quota(
+    conn: &mut SqliteConnection,
+    image: &str,
+    maximum: u64,
+) -> Result<(), DbError> {
     let count: i64 = image_properties::table
         .filter(dsl::image_id.eq(image))
         .filter(live())

@@ -8,5 +8,6 @@ mod harness;
 mod leases;
 mod lists;
 mod members;
+mod registrations;
 mod schema;
 mod transitions;

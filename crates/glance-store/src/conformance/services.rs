@@ -50,9 +50,14 @@ impl Service {
 
     /// The server whose variables are in the environment, if `variable` is one of them.
     fn named(name: &str, variable: &str) -> Option<Self> {
+        Self::named_by(&[&format!("{}_", name.to_uppercase())], variable)
+    }
+
+    /// The same of a server whose variables begin with any of these.
+    fn named_by(prefixes: &[&str], variable: &str) -> Option<Self> {
         std::env::var_os(variable)?;
-        let prefix = format!("{}_", name.to_uppercase());
-        let variables = std::env::vars().filter(|(name, _)| name.starts_with(&prefix));
+        let is_its = |name: &str| prefixes.iter().any(|prefix| name.starts_with(prefix));
+        let variables = std::env::vars().filter(|(name, _)| is_its(name));
         Some(Self {
             variables: variables.collect(),
             started: None,
@@ -150,6 +155,16 @@ pub fn s3() -> &'static Service {
     static S3: Shared = OnceLock::new();
     shared(&S3, || {
         Service::named("s3", "S3_ENDPOINT").map_or_else(|| Service::try_start("s3", &[]), Ok)
+    })
+}
+
+/// Stand-ins of Synnefo's Pithos and Astakos (`PITHOS_…`, `ASTAKOS_…`, `SYNNEFO_…`).
+#[track_caller]
+pub fn synnefo() -> &'static Service {
+    static SYNNEFO: Shared = OnceLock::new();
+    shared(&SYNNEFO, || {
+        Service::named_by(&["SYNNEFO_", "PITHOS_", "ASTAKOS_"], "PITHOS_URL")
+            .map_or_else(|| Service::try_start("synnefo", &[]), Ok)
     })
 }
 

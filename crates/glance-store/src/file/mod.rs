@@ -232,6 +232,7 @@ impl ImageStore for FileStore {
             Ok(ImageStat {
                 size: Some(size),
                 checksum: None,
+                object: None,
             })
         })
         .await

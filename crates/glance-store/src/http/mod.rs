@@ -109,6 +109,7 @@ impl ImageStore for HttpStore {
         Ok(ImageStat {
             size,
             checksum: None,
+            object: None,
         })
     }
 

@@ -41,6 +41,9 @@ pub(crate) enum NetError {
     /// Nothing came, or nothing was taken, for too long.
     #[error("the server is silent for too long")]
     Silent,
+    /// More came than any sensible answer has.
+    #[error("an answer of the server is too long")]
+    TooLong,
 }
 
 impl From<NetError> for StoreError {

@@ -143,6 +143,7 @@ impl ImageStore for CloudStore {
             size: Some(meta.size),
             // An ETag is an MD5 only sometimes, and nothing tells when.
             checksum: None,
+            object: None,
         })
     }
 

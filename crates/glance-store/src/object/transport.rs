@@ -136,6 +136,7 @@ fn failed(error: NetError) -> HttpError {
         NetError::Unreachable(error) if error.is_connect() => HttpErrorKind::Connect,
         NetError::Unreachable(_) => HttpErrorKind::Interrupted,
         NetError::Silent => HttpErrorKind::Timeout,
+        NetError::TooLong => HttpErrorKind::Decode,
     };
     HttpError::new(kind, error)
 }

@@ -17,7 +17,6 @@ mod multipart;
 mod object;
 mod publish;
 mod sizes;
-mod turns;
 mod upload;
 
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -49,7 +48,7 @@ use failure::S3Error;
 use location::{Endpoint, Keys, S3Location};
 use object::Object;
 use sizes::Sizes;
-use turns::Turns;
+use crate::turns::Turns;
 use upload::Uploader;
 
 /// How many breaks of one download are borne.
@@ -279,6 +278,7 @@ impl ImageStore for S3Store {
         Ok(ImageStat {
             size: Some(head.size),
             checksum: head.md5(),
+            object: None,
         })
     }
 

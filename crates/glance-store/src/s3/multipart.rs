@@ -10,7 +10,7 @@ use super::failure::S3Error;
 use super::object::{MARK, Object, tells};
 use super::publish::{Unpublished, publish};
 use super::sizes::MOST_PARTS;
-use super::turns::Mine;
+use crate::turns::Mine;
 use super::upload::{Uploader, check, mark, repeatable, signed, wrong};
 use crate::error::{DataError, StoreError};
 use crate::md5::Md5Digest;

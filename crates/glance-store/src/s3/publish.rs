@@ -8,7 +8,7 @@ use tokio::runtime::Handle;
 
 use super::failure::S3Error;
 use super::object::{Head, Object};
-use super::turns::Mine;
+use crate::turns::Mine;
 use crate::error::StoreError;
 use crate::net::pause::pause;
 

@@ -14,7 +14,7 @@ use super::failure::S3Error;
 use super::object::{Head, MARK, Object};
 use super::publish::{Unclaimed, Unpublished, publish};
 use super::sizes::Sizes;
-use super::turns::{Mine, Turns};
+use crate::turns::{Mine, Turns};
 use crate::data::{BatchStream, ImageData};
 use crate::error::StoreError;
 use crate::md5::{Md5Digest, Md5Pool};

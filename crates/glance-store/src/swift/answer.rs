@@ -1,98 +1,25 @@
-//! Answers, and requests that are sent again until there is a good one.
+//! Swift's answers, and requests that are sent again until there is a good one.
 
-use std::time::{Duration, Instant};
-
-use futures_util::StreamExt;
-use hyper::body::Incoming;
-use hyper::header::{CONTENT_LENGTH, ETAG};
-use hyper::{Request, Response, StatusCode};
-use tokio::time::timeout;
+use hyper::{Request, StatusCode};
 
 use super::error::SwiftError;
 use crate::error::StoreError;
+use crate::net::answer::{self, is_passing};
 use crate::net::client::{Outgoing, ServerClient};
-use crate::net::pause::pause;
-use crate::net::reading::incoming;
 
-/// An answer whose body is on its way.
-pub(super) type Answer = Response<Incoming>;
+pub(super) use crate::net::answer::{ATTEMPTS, Answer, body, drain, etag, header, length};
 
-/// How often something is tried.
-pub(super) const ATTEMPTS: u32 = 4;
-
-/// What is read of a body that nobody wants, so that its connection can be used again.
-const DREGS: usize = 64 * 1024;
-
-/// Sends what `request` makes until the answer is no passing trouble. Not begun again when the first
-/// attempts took more than twice the client's patience.
+/// Sends what `request` makes until the answer is no passing trouble.
 pub(super) async fn persistently(
     client: &ServerClient,
     request: impl Fn() -> Result<Request<Outgoing>, StoreError>,
 ) -> Result<Answer, StoreError> {
-    let end = Instant::now() + client.patience() * 2;
-    let mut attempt = 1;
-    loop {
-        let error = match client.send(request()?).await {
-            Ok(answer) if !is_passing(answer.status()) => return Ok(answer),
-            Ok(answer) => {
-                let status = answer.status().as_u16();
-                drain(answer, client.patience()).await;
-                SwiftError::Status(status).into()
-            }
-            Err(error) => StoreError::from(error),
-        };
-        if attempt >= ATTEMPTS || Instant::now() >= end {
-            return Err(error);
-        }
-        pause(attempt).await;
-        attempt += 1;
-    }
+    answer::persistently(client, passing, request).await
 }
 
-/// Whether the same request may do better soon. 498 is Swift's own limit of rates.
-fn is_passing(status: StatusCode) -> bool {
-    matches!(status.as_u16(), 408 | 429 | 498 | 500 | 502 | 503 | 504)
-}
-
-/// Reads what is left, as far as that is little.
-pub(super) async fn drain(answer: Answer, patience: Duration) {
-    let _ = body(answer, DREGS, patience).await;
-}
-
-/// All of a body, `limit` bytes at most; a server may be silent for `patience`.
-pub(super) async fn body(
-    answer: Answer,
-    limit: usize,
-    patience: Duration,
-) -> Result<Vec<u8>, StoreError> {
-    let mut bytes = incoming(answer.into_body());
-    let mut all = Vec::new();
-    loop {
-        let next = timeout(patience, bytes.next())
-            .await
-            .map_err(|_| SwiftError::Unusable("it does not end"))?;
-        match next {
-            Some(piece) => all.extend_from_slice(&piece.map_err(StoreError::Unavailable)?),
-            None => return Ok(all),
-        }
-        if all.len() > limit {
-            return Err(SwiftError::Unusable("it is too long").into());
-        }
-    }
-}
-
-/// The text of a header.
-pub(super) fn header<'a>(answer: &'a Answer, name: &str) -> Option<&'a str> {
-    answer.headers().get(name)?.to_str().ok()
-}
-
-/// How long the body is.
-pub(super) fn length(answer: &Answer) -> Option<u64> {
-    header(answer, CONTENT_LENGTH.as_str())?.parse().ok()
-}
-
-/// The entity tag without its quotes, which some servers set and others do not.
-pub(super) fn etag(answer: &Answer) -> Option<String> {
-    let text = header(answer, ETAG.as_str())?.trim_matches('"');
-    (!text.is_empty()).then(|| text.to_owned())
+/// The error that an answer is, if the same request may do better soon. 498 is Swift's own limit of
+/// rates.
+fn passing(status: StatusCode) -> Option<StoreError> {
+    let is_passing = is_passing(status) || status.as_u16() == 498;
+    is_passing.then(|| SwiftError::Status(status.as_u16()).into())
 }

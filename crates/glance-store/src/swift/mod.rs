@@ -16,7 +16,6 @@ mod error;
 mod held;
 mod location;
 mod manifest;
-mod measured;
 mod names;
 mod object;
 mod options;
@@ -26,7 +25,6 @@ mod remove;
 mod segments;
 mod share;
 mod sign_on;
-mod turns;
 mod upload;
 
 use std::collections::{HashMap, HashSet};
@@ -46,7 +44,7 @@ use tokio::sync::OnceCell;
 use download::Source;
 use options::Options;
 use sign_on::{Credentials, SignOn};
-use turns::Turns;
+use crate::turns::Turns;
 use upload::Upload;
 
 use crate::data::ImageData;
@@ -201,6 +199,7 @@ impl ImageStore for SwiftStore {
         Ok(ImageStat {
             size: Some(head.size),
             checksum: head.checksum(),
+            object: None,
         })
     }
 

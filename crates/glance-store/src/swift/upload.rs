@@ -17,7 +17,7 @@ use super::Inner;
 use super::account::Account;
 use super::error::SwiftError;
 use super::location::SwiftLocation;
-use super::measured::measured;
+use crate::measured::measured;
 use super::segments::Segment;
 use super::{lock, names, remove};
 use crate::data::{Batch, BatchStream, ImageData};

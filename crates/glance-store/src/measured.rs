@@ -9,7 +9,7 @@ use crate::data::BatchStream;
 use crate::error::{DataError, StoreError};
 
 /// `source` of exactly `size` bytes, if that is known. `ended` is set before a good end is told.
-pub(super) fn measured(
+pub(crate) fn measured(
     source: BatchStream,
     size: Option<u64>,
     ended: Arc<AtomicBool>,

@@ -4,13 +4,12 @@
 //! longest is forgotten first, and what is known of bad tokens cannot push out the good ones.
 
 use std::collections::HashMap;
+use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use ring::digest::{Context, SHA256};
 use tokio::sync::watch;
-
-use super::verdict::Verdict;
 
 /// So many locks share the tokens between them.
 const SHARDS: usize = 16;
@@ -24,10 +23,10 @@ const FRAME: usize = 128;
 const LONGEST_BAD: Duration = Duration::from_secs(30);
 
 /// A token's hash.
-pub(super) type Key = [u8; 32];
+pub(crate) type Key = [u8; 32];
 
 /// The key of a token; those that may have expired are known apart.
-pub(super) fn key(token: &str, allow_expired: bool) -> Key {
+pub(crate) fn key(token: &str, allow_expired: bool) -> Key {
     let mut context = Context::new(&SHA256);
     context.update(&[u8::from(allow_expired)]);
     context.update(token.as_bytes());
@@ -38,16 +37,25 @@ pub(super) fn key(token: &str, allow_expired: bool) -> Key {
 
 /// It could not be found out whose the token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Unknown;
+pub(crate) struct Unknown;
 
-type Outcome = Result<Verdict, Unknown>;
+/// What is to be thought of a token.
+pub(crate) trait Verdict: Clone + fmt::Debug + Send + Sync + 'static {
+    /// It is somebody's.
+    fn is_good(&self) -> bool;
+
+    /// About how many bytes there are to it.
+    fn weight(&self) -> usize;
+}
+
+type Outcome<V> = Result<V, Unknown>;
 
 /// The outcome of a question that somebody else asks.
 #[derive(Debug)]
-pub(super) struct Waiting(watch::Receiver<Option<Outcome>>);
+pub(crate) struct Waiting<V>(watch::Receiver<Option<Outcome<V>>>);
 
-impl Waiting {
-    pub(super) async fn outcome(mut self) -> Outcome {
+impl<V: Verdict> Waiting<V> {
+    pub(crate) async fn outcome(mut self) -> Outcome<V> {
         match self.0.wait_for(Option::is_some).await {
             Ok(outcome) => outcome.clone().unwrap_or(Err(Unknown)),
             // Whoever asked is gone.
@@ -58,26 +66,26 @@ impl Waiting {
 
 /// What is known of a token.
 #[derive(Debug)]
-pub(super) enum Found {
+pub(crate) enum Found<V: Verdict> {
     /// This.
-    Known(Verdict),
+    Known(V),
     /// Somebody is asking.
-    Asked(Waiting),
+    Asked(Waiting<V>),
     /// Nothing: the holder of the question has to ask; others wait for it.
-    Nothing(Question, Waiting),
+    Nothing(Question<V>, Waiting<V>),
 }
 
 /// The right and the duty to ask about a token. Dropped, it leaves those who wait with [`Unknown`].
 #[derive(Debug)]
-pub(super) struct Question {
-    cache: Arc<TokenCache>,
+pub(crate) struct Question<V: Verdict> {
+    cache: Arc<TokenCache<V>>,
     key: Key,
-    tell: watch::Sender<Option<Outcome>>,
+    tell: watch::Sender<Option<Outcome<V>>>,
 }
 
-impl Question {
+impl<V: Verdict> Question<V> {
     /// Tells everybody, and remembers a verdict for `lasting` at the most.
-    pub(super) fn answer(self, outcome: Outcome, lasting: Duration) {
+    pub(crate) fn answer(self, outcome: Outcome<V>, lasting: Duration) {
         if let Ok(verdict) = &outcome {
             self.cache.remember(self.key, verdict, lasting);
         }
@@ -85,7 +93,7 @@ impl Question {
     }
 }
 
-impl Drop for Question {
+impl<V: Verdict> Drop for Question<V> {
     fn drop(&mut self) {
         self.cache.shard(&self.key).questions.remove(&self.key);
     }
@@ -93,21 +101,21 @@ impl Drop for Question {
 
 /// What is known of tokens.
 #[derive(Debug)]
-pub(super) struct TokenCache {
-    shards: Vec<Mutex<Shard>>,
+pub(crate) struct TokenCache<V> {
+    shards: Vec<Mutex<Shard<V>>>,
     /// How long a verdict is believed; none: not at all.
     believed: Option<Duration>,
 }
 
 #[derive(Debug)]
-struct Shard {
-    good: Generations,
-    bad: Generations,
-    questions: HashMap<Key, watch::Receiver<Option<Outcome>>>,
+struct Shard<V> {
+    good: Generations<V>,
+    bad: Generations<V>,
+    questions: HashMap<Key, watch::Receiver<Option<Outcome<V>>>>,
 }
 
-impl TokenCache {
-    pub(super) fn new(believed: Option<Duration>) -> Arc<Self> {
+impl<V: Verdict> TokenCache<V> {
+    pub(crate) fn new(believed: Option<Duration>) -> Arc<Self> {
         Arc::new(Self::with_room(
             believed,
             ROOM / SHARDS,
@@ -129,7 +137,7 @@ impl TokenCache {
         }
     }
 
-    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard> {
+    fn shard(&self, key: &Key) -> MutexGuard<'_, Shard<V>> {
         // Nothing panics with the lock held, and what it guards is whole at any moment.
         self.shards[usize::from(key[0]) % SHARDS]
             .lock()
@@ -137,12 +145,12 @@ impl TokenCache {
     }
 
     /// The verdict, if one is known.
-    pub(super) fn known(&self, key: &Key) -> Option<Verdict> {
+    pub(crate) fn known(&self, key: &Key) -> Option<V> {
         self.shard(key).known(key)
     }
 
     /// The verdict, or how to come by it.
-    pub(super) fn look_up(self: &Arc<Self>, key: Key) -> Found {
+    pub(crate) fn look_up(self: &Arc<Self>, key: Key) -> Found<V> {
         let mut shard = self.shard(&key);
         if let Some(verdict) = shard.known(&key) {
             return Found::Known(verdict);
@@ -156,31 +164,28 @@ impl TokenCache {
         Found::Nothing(Question { cache, key, tell }, Waiting(told))
     }
 
-    fn remember(&self, key: Key, verdict: &Verdict, lasting: Duration) {
+    fn remember(&self, key: Key, verdict: &V, lasting: Duration) {
         let Some(believed) = self.believed else {
             return;
         };
-        let time = match verdict {
-            Verdict::Good(_) => lasting.min(believed),
-            Verdict::Bad => LONGEST_BAD.min(believed),
+        let good = verdict.is_good();
+        let time = match good {
+            true => lasting.min(believed),
+            false => LONGEST_BAD.min(believed),
         };
         if time.is_zero() {
             return;
         }
-        let weight = FRAME
-            + match verdict {
-                Verdict::Good(verified) => verified.weight(),
-                Verdict::Bad => 0,
-            };
+        let weight = FRAME + verdict.weight();
         let entry = Entry {
             verdict: verdict.clone(),
             until: Instant::now() + time,
             weight,
         };
         let mut shard = self.shard(&key);
-        let generations = match verdict {
-            Verdict::Good(_) => &mut shard.good,
-            Verdict::Bad => &mut shard.bad,
+        let generations = match good {
+            true => &mut shard.good,
+            false => &mut shard.bad,
         };
         let forgotten = generations.put(key, entry);
         // It may be large: others need the lock meanwhile.
@@ -189,15 +194,15 @@ impl TokenCache {
     }
 }
 
-impl Shard {
-    fn known(&mut self, key: &Key) -> Option<Verdict> {
+impl<V: Verdict> Shard<V> {
+    fn known(&mut self, key: &Key) -> Option<V> {
         self.good.get(key).or_else(|| self.bad.get(key))
     }
 }
 
 #[derive(Debug)]
-struct Entry {
-    verdict: Verdict,
+struct Entry<V> {
+    verdict: V,
     until: Instant,
     weight: usize,
 }
@@ -205,14 +210,14 @@ struct Entry {
 /// Two generations of entries. When the younger one is full, it takes the place of the older one;
 /// whatever is asked for meanwhile becomes young again.
 #[derive(Debug)]
-struct Generations {
-    young: HashMap<Key, Entry>,
-    old: HashMap<Key, Entry>,
+struct Generations<V> {
+    young: HashMap<Key, Entry<V>>,
+    old: HashMap<Key, Entry<V>>,
     weight: usize,
     room: usize,
 }
 
-impl Generations {
+impl<V: Verdict> Generations<V> {
     /// `room`: bytes for both.
     fn new(room: usize) -> Self {
         Self {
@@ -223,7 +228,7 @@ impl Generations {
         }
     }
 
-    fn get(&mut self, key: &Key) -> Option<Verdict> {
+    fn get(&mut self, key: &Key) -> Option<V> {
         let now = Instant::now();
         if let Some(entry) = self.young.get(key) {
             return (now < entry.until).then(|| entry.verdict.clone());
@@ -235,7 +240,7 @@ impl Generations {
     }
 
     /// Gives what is forgotten for it.
-    fn put(&mut self, key: Key, entry: Entry) -> HashMap<Key, Entry> {
+    fn put(&mut self, key: Key, entry: Entry<V>) -> HashMap<Key, Entry<V>> {
         let mut forgotten = HashMap::new();
         if entry.weight > self.room {
             return forgotten;
@@ -255,23 +260,43 @@ impl Generations {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::keystone::testing::verified;
 
     const LONG: Duration = Duration::from_secs(1000);
 
-    fn cache() -> Arc<TokenCache> {
+    const WEIGHT: usize = 400;
+
+    #[derive(Clone, Copy, Debug, PartialEq)]
+    enum Word {
+        Good,
+        Bad,
+    }
+
+    impl Verdict for Word {
+        fn is_good(&self) -> bool {
+            *self == Self::Good
+        }
+
+        fn weight(&self) -> usize {
+            match self {
+                Self::Good => WEIGHT,
+                Self::Bad => 0,
+            }
+        }
+    }
+
+    fn cache() -> Arc<TokenCache<Word>> {
         TokenCache::new(Some(Duration::from_secs(300)))
     }
 
-    fn question(cache: &Arc<TokenCache>, token: &str) -> (Question, Waiting) {
+    fn question(cache: &Arc<TokenCache<Word>>, token: &str) -> (Question<Word>, Waiting<Word>) {
         match cache.look_up(key(token, false)) {
             Found::Nothing(question, waiting) => (question, waiting),
             other => unreachable!("{other:?}"),
         }
     }
 
-    fn good() -> Outcome {
-        Ok(Verdict::Good(Arc::new(verified("u1"))))
+    fn good() -> Outcome<Word> {
+        Ok(Word::Good)
     }
 
     #[tokio::test]
@@ -283,10 +308,10 @@ mod tests {
         };
         drop(first);
         question.answer(good(), LONG);
-        assert!(matches!(second.outcome().await, Ok(Verdict::Good(_))));
+        assert!(matches!(second.outcome().await, Ok(Word::Good)));
         assert!(matches!(
             cache.look_up(key("t", false)),
-            Found::Known(Verdict::Good(_))
+            Found::Known(Word::Good)
         ));
         assert!(cache.known(&key("t", true)).is_none());
     }
@@ -305,7 +330,7 @@ mod tests {
     fn nothing_is_believed_past_its_time() {
         let cache = TokenCache::new(Some(Duration::from_millis(50)));
         question(&cache, "a").0.answer(good(), LONG);
-        question(&cache, "b").0.answer(Ok(Verdict::Bad), LONG);
+        question(&cache, "b").0.answer(Ok(Word::Bad), LONG);
         question(&cache, "c").0.answer(good(), Duration::ZERO);
         assert!(cache.known(&key("a", false)).is_some());
         assert!(cache.known(&key("b", false)).is_some());
@@ -320,7 +345,7 @@ mod tests {
 
     #[test]
     fn is_bounded_and_keeps_what_is_used() {
-        let (room, weight) = (40 * 1024, FRAME + verified("u1").weight());
+        let (room, weight) = (40 * 1024, FRAME + WEIGHT);
         let cache = Arc::new(TokenCache::with_room(Some(LONG), room, 10 * FRAME));
         question(&cache, "used").0.answer(good(), LONG);
         for number in 0..10_000 {
@@ -330,7 +355,7 @@ mod tests {
         }
         for number in 0..10_000 {
             let token = format!("bad{number}");
-            question(&cache, &token).0.answer(Ok(Verdict::Bad), LONG);
+            question(&cache, &token).0.answer(Ok(Word::Bad), LONG);
         }
         assert!(cache.known(&key("used", false)).is_some());
         for shard in &cache.shards {

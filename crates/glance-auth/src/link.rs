@@ -1,5 +1,6 @@
-//! Calls to Keystone: how long, how often, how many at once.
+//! Calls to whoever knows tokens: how long, how often, how many at once.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
@@ -15,8 +16,6 @@ use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
 
-use super::settings::Settings;
-
 /// The longest answer that is read. Catalogues of large clouds have some hundred KiB.
 const ANSWER_LIMIT: usize = 4 << 20;
 /// No caller is kept waiting for longer, whatever is repeated.
@@ -26,7 +25,7 @@ const AT_ONCE: usize = 64;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
-pub(super) enum LinkError {
+pub(crate) enum LinkError {
     /// No connection, or it broke.
     #[error("it cannot be reached")]
     Unreachable(#[source] ClientError),
@@ -39,7 +38,7 @@ pub(super) enum LinkError {
     /// No answer in time.
     #[error("it does not answer in {} seconds", .0.as_secs())]
     Timeout(Duration),
-    /// Keystone, or somebody in front of it, cannot do it now.
+    /// It, or somebody in front of it, cannot do it now.
     #[error("it is in trouble: status {0}")]
     Trouble(u16),
     /// It did not answer the last call, and another call is finding out whether it is back.
@@ -54,23 +53,50 @@ pub(super) enum LinkError {
 }
 
 /// A call.
-pub(super) struct Call<'a> {
-    pub(super) method: Method,
-    /// What follows `/v3`.
-    pub(super) target: &'a str,
-    pub(super) headers: &'a [(HeaderName, HeaderValue)],
-    pub(super) body: Bytes,
+pub(crate) struct Call<'a> {
+    pub(crate) method: Method,
+    /// What follows the base.
+    pub(crate) target: &'a str,
+    pub(crate) headers: &'a [(HeaderName, HeaderValue)],
+    pub(crate) body: Bytes,
 }
 
 /// An answer.
-pub(super) struct Reply {
-    pub(super) status: u16,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Bytes,
+pub(crate) struct Reply {
+    pub(crate) status: u16,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
 }
 
-/// The way to Keystone.
-pub(super) struct Link {
+/// Whether `url` can be what the addresses of calls begin with: `http(s)://HOST[:PORT][/PATH]`.
+pub(crate) fn is_base(url: &str) -> bool {
+    let rest = url
+        .strip_prefix("http://")
+        .or_else(|| url.strip_prefix("https://"));
+    let host = rest.and_then(|rest| rest.split('/').next());
+    host.is_some_and(|host| !host.is_empty() && !host.contains('@'))
+        && !url.contains(['?', '#', ' '])
+}
+
+/// Where to call, and how.
+pub(crate) struct Peer<'a> {
+    /// Its name, for the log.
+    pub(crate) name: &'static str,
+    /// Its address, without a slash at its end.
+    pub(crate) base: &'a str,
+    /// The longest that one attempt may take.
+    pub(crate) attempt: Duration,
+    /// How often it is repeated.
+    pub(crate) retries: u32,
+    /// A file of certificates to check its own against, instead of the system's.
+    pub(crate) ca_file: Option<&'a Path>,
+    /// Any certificate of its will do.
+    pub(crate) insecure: bool,
+}
+
+/// The way to it.
+pub(crate) struct Link {
+    name: &'static str,
     client: Client<Connector, Full<Bytes>>,
     base: String,
     attempt: Duration,
@@ -84,16 +110,17 @@ pub(super) struct Link {
 
 impl Link {
     /// No connection is made yet. Blocks to read the file of certificates.
-    pub(super) fn new(settings: &Settings) -> Result<Self, TlsError> {
+    pub(crate) fn new(peer: &Peer<'_>) -> Result<Self, TlsError> {
         let tls = Trust {
-            ca_file: settings.tls.ca_file.as_deref(),
-            insecure: settings.tls.insecure,
+            ca_file: peer.ca_file,
+            insecure: peer.insecure,
         };
         Ok(Self {
-            client: pooled(connector(tls.config()?, settings.attempt)),
-            base: settings.base.clone(),
-            attempt: settings.attempt,
-            retries: settings.retries,
+            client: pooled(connector(tls.config()?, peer.attempt)),
+            name: peer.name,
+            base: peer.base.to_owned(),
+            attempt: peer.attempt,
+            retries: peer.retries,
             places: Semaphore::new(AT_ONCE),
             failing: AtomicBool::new(false),
             probe: Semaphore::new(1),
@@ -101,7 +128,7 @@ impl Link {
     }
 
     /// Makes a call, which must be one that may be repeated.
-    pub(super) async fn call(&self, call: Call<'_>) -> Result<Reply, LinkError> {
+    pub(crate) async fn call(&self, call: Call<'_>) -> Result<Reply, LinkError> {
         let probe = match self.failing.load(Ordering::Relaxed) {
             true => Some(self.probe.try_acquire().map_err(|_| LinkError::Waiting)?),
             false => None,
@@ -111,13 +138,13 @@ impl Link {
             None => self.retries,
         };
         let end = Instant::now() + PATIENCE;
-        // That many ask at once is no failure of Keystone's.
+        // That many ask at once is no failure of its.
         let place = tokio::time::timeout_at(end, self.places.acquire()).await;
         let _place = place.map_err(|_| LinkError::Crowded)?;
         let outcome = tokio::time::timeout_at(end, self.persist(&call, retries))
             .await
             .unwrap_or(Err(LinkError::Timeout(PATIENCE)));
-        // One question that Keystone stumbles over must not keep others from asking theirs.
+        // One question that it stumbles over must not keep others from asking theirs.
         let failing = matches!(&outcome, Err(error) if !matches!(error, LinkError::Trouble(500)));
         self.failing.store(failing, Ordering::Relaxed);
         outcome
@@ -132,7 +159,10 @@ impl Link {
             match outcome {
                 Err(error) if attempt < retries => {
                     attempt += 1;
-                    log::debug!("Keystone: {error}; attempt {attempt} of {retries} more");
+                    log::debug!(
+                        "{}: {error}; attempt {attempt} of {retries} more",
+                        self.name
+                    );
                     pause(attempt).await;
                 }
                 outcome => return outcome,

@@ -5,19 +5,20 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use tokio::sync::{Mutex as Turn, OwnedMutexGuard};
 
-/// Who uploads what. Servers without conditional writes cannot keep two uploads apart; the lease in
+/// Who uploads what. Servers that cannot write on a condition, or look whether there is an object
+/// when they begin to take another one (Swift, Pithos), do not keep two uploads apart; the lease in
 /// the registry does so between processes.
 #[derive(Debug, Default)]
-pub(super) struct Turns {
+pub(crate) struct Turns {
     taken: Mutex<HashMap<String, Weak<Turn<()>>>>,
 }
 
 /// The right to upload one image; it ends when this is dropped.
-pub(super) type Mine = OwnedMutexGuard<()>;
+pub(crate) type Mine = OwnedMutexGuard<()>;
 
 impl Turns {
     /// Waits until nobody else here uploads `name`.
-    pub(super) async fn take(&self, name: &str) -> Mine {
+    pub(crate) async fn take(&self, name: &str) -> Mine {
         let turn = {
             let mut taken = self.taken();
             taken.retain(|_, turn| turn.strong_count() > 0);
@@ -34,7 +35,7 @@ impl Turns {
     }
 
     /// Whether somebody here uploads `name`.
-    pub(super) fn is_taken(&self, name: &str) -> bool {
+    pub(crate) fn is_taken(&self, name: &str) -> bool {
         let taken = self.taken();
         taken.get(name).is_some_and(|turn| turn.strong_count() > 0)
     }

@@ -1,0 +1,91 @@
+//! The request that makes an image appear, and what came of it.
+
+use std::fmt::Write;
+
+use bytes::Bytes;
+use hyper::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
+use hyper::{Method, StatusCode};
+
+use super::account::{Call, octets};
+use super::error::PithosError;
+use super::hashing::BlockHash;
+use super::object::UPLOAD;
+use super::upload::Upload;
+use crate::data::Batch;
+use crate::error::StoreError;
+
+/// What is ready for publication.
+pub(super) enum Ready {
+    /// Data of one block at most.
+    Whole {
+        size: u64,
+        root: BlockHash,
+        pieces: Batch,
+    },
+    /// Blocks that Pithos has.
+    Blocks {
+        size: u64,
+        root: BlockHash,
+        map: Bytes,
+    },
+}
+
+/// What an object is made of, as Pithos reads it.
+pub(super) fn hash_map(size: u64, hashes: &[BlockHash]) -> Bytes {
+    let mut text = format!("{{\"bytes\": {size}, \"hashes\": [");
+    for (at, hash) in hashes.iter().enumerate() {
+        let separator = if at == 0 { "" } else { ", " };
+        // Writing into text cannot fail.
+        let _ = write!(text, "{separator}\"{hash}\"");
+    }
+    text.push_str("]}");
+    text.into()
+}
+
+impl Upload {
+    /// A request that makes the image appear, if there is none.
+    pub(super) fn call(&self) -> Call<'_> {
+        let mut call = Call::object(Method::PUT, &self.place.container, &self.place.object);
+        call.headers.insert(CONTENT_TYPE, octets());
+        call.headers
+            .insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        if let Ok(mark) = HeaderValue::from_str(&self.mark) {
+            call.headers.insert(UPLOAD, mark);
+        }
+        call
+    }
+
+    /// Makes the image appear, and looks whether it is what was sent. It can be sent again, for it
+    /// succeeds only once, and the object tells by its mark of which upload it is.
+    pub(super) async fn publish(&self, ready: Ready) -> Result<(), StoreError> {
+        let (size, root, call) = match ready {
+            Ready::Whole { size, root, pieces } => (size, root, self.call().body(pieces)),
+            Ready::Blocks { size, root, map } => {
+                let call = self.call().query("hashmap&format=json");
+                (size, root, call.body(vec![map]))
+            }
+        };
+        self.begun();
+        let status = self.account.status(&call).await?;
+        match status {
+            status if status.is_success() => {}
+            // Of an attempt of ours whose answer was lost, perhaps.
+            StatusCode::PRECONDITION_FAILED => {}
+            StatusCode::CONFLICT => return Err(PithosError::Missing.into()),
+            status => return Err(self.not_kept(status)),
+        }
+        let (container, object) = (&self.place.container, &self.place.object);
+        let head = self.account.head(container, object).await?;
+        let head = head.ok_or(PithosError::Changed)?;
+        if head.upload.as_ref() != Some(&self.mark) {
+            return Err(match status {
+                StatusCode::PRECONDITION_FAILED => StoreError::Duplicate,
+                _ => PithosError::Changed.into(),
+            });
+        }
+        if head.size != size || head.facts.hash != root.to_string() {
+            return Err(PithosError::Hash.into());
+        }
+        Ok(())
+    }
+}
