@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::{Configuration, Connection, Daemon, Port, Request, Response, program, within};
+use crate::{
+    Configuration, Connection, Daemon, Port, Request, Response, Signed, Tls, program, within,
+};
 
 /// What a cloud will be like.
 #[derive(Clone, Debug, Default)]
@@ -14,6 +16,8 @@ pub struct Setup {
     registry: Configuration,
     api_environment: Vec<(String, String)>,
     registry_environment: Vec<(String, String)>,
+    api_tls: Option<Tls>,
+    registry_tls: Option<Tls>,
 }
 
 impl Setup {
@@ -48,6 +52,26 @@ impl Setup {
     pub fn both(self, section: &str, name: &str, value: &str) -> Self {
         self.api_in(section, name, value)
             .registry_in(section, name, value)
+    }
+
+    /// glance-api shows this certificate, and the story's clients speak TLS so.
+    pub fn api_over_tls(self, shown: &Signed, clients: &Tls) -> Self {
+        let (cert_file, key_file) = shown.paths();
+        let mut setup = self.api("cert_file", &cert_file).api("key_file", &key_file);
+        setup.api_tls = Some(clients.clone());
+        setup
+    }
+
+    /// glance-registry shows this certificate, glance-api speaks TLS to it, and the story's clients
+    /// do so.
+    pub fn registry_over_tls(self, shown: &Signed, clients: &Tls) -> Self {
+        let (cert_file, key_file) = shown.paths();
+        let mut setup = self
+            .registry("cert_file", &cert_file)
+            .registry("key_file", &key_file)
+            .api("registry_client_protocol", "https");
+        setup.registry_tls = Some(clients.clone());
+        setup
     }
 
     /// An environment variable of glance-api, until it is started again.
@@ -173,7 +197,7 @@ impl Cloud {
 
     /// A new connection to the API.
     pub fn connect(&self) -> Connection {
-        Connection::open(&self.api_address)
+        open(&self.api_address, self.setup.api_tls.as_ref())
             .unwrap_or_else(|error| panic!("no connection to {}: {error}", self.api_address))
     }
 
@@ -186,12 +210,12 @@ impl Cloud {
 
     /// The same, when it may fail.
     pub fn try_send(&self, request: Request) -> std::io::Result<Response> {
-        Connection::open(&self.api_address)?.exchange(&request)
+        open(&self.api_address, self.setup.api_tls.as_ref())?.exchange(&request)
     }
 
     /// Sends one request to the registry.
     pub fn send_to_registry(&self, request: Request) -> Response {
-        let connection = Connection::open(&self.registry_address);
+        let connection = open(&self.registry_address, self.setup.registry_tls.as_ref());
         let answer = connection.and_then(|mut connection| connection.exchange(&request));
         answer.unwrap_or_else(|error| panic!("no answer of the registry: {error}"))
     }
@@ -221,7 +245,8 @@ impl Cloud {
         let environment = std::mem::take(&mut self.setup.api_environment);
         let (conf, log) = (self.path("glance-api.conf"), self.path("glance-api.out"));
         let mut daemon = Daemon::start("glance-api", &conf, &log, &environment);
-        wait_until_it_answers(&mut daemon, &self.api_address);
+        let tls = self.setup.api_tls.as_ref();
+        wait_until_it_answers(&mut daemon, &self.api_address, tls);
         self.api = Some(daemon);
     }
 
@@ -233,7 +258,8 @@ impl Cloud {
             self.path("glance-registry.out"),
         );
         let mut daemon = Daemon::start("glance-registry", &conf, &log, &environment);
-        wait_until_it_answers(&mut daemon, &self.registry_address);
+        let tls = self.setup.registry_tls.as_ref();
+        wait_until_it_answers(&mut daemon, &self.registry_address, tls);
         self.registry = Some(daemon);
     }
 
@@ -284,15 +310,19 @@ fn manage(conf: &Path, command: &str) -> std::process::Output {
     manage.output().expect("glance-manage can be started")
 }
 
-fn wait_until_it_answers(daemon: &mut Daemon, address: &str) {
+fn open(address: &str, tls: Option<&Tls>) -> std::io::Result<Connection> {
+    match tls {
+        None => Connection::open(address),
+        Some(tls) => Connection::open_tls(address, tls),
+    }
+}
+
+fn wait_until_it_answers(daemon: &mut Daemon, address: &str, tls: Option<&Tls>) {
     let answered = within(Duration::from_secs(30), || {
         if let Some(status) = daemon.ended() {
             panic!("it ended with {status}:\n{}", daemon.log());
         }
-        Connection::open(address)
-            .ok()?
-            .exchange(&Request::get("/"))
-            .ok()
+        open(address, tls).ok()?.exchange(&Request::get("/")).ok()
     });
     assert!(
         answered.is_some(),

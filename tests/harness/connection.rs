@@ -1,17 +1,18 @@
 //! One connection with everything in the story's hands: halves of bodies, interim answers, haste.
 
-use std::io::{ErrorKind, Read, Write};
+use std::io::ErrorKind;
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::{Request, Response};
+use crate::wire::Wire;
+use crate::{Request, Response, Tls, within};
 
 /// How long an answer may take before the story fails.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 /// A connection to a daemon.
 pub struct Connection {
-    stream: TcpStream,
+    wire: Wire,
     host: String,
     unread: Vec<u8>,
 }
@@ -19,20 +20,26 @@ pub struct Connection {
 impl Connection {
     /// Connects to `host:port`.
     pub fn open(host: &str) -> std::io::Result<Self> {
-        let stream = TcpStream::connect(host)?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
-        Ok(Self {
-            stream,
+        Ok(Self::over(Wire::Plain(connected(host)?), host))
+    }
+
+    /// The same, with TLS.
+    pub fn open_tls(host: &str, tls: &Tls) -> std::io::Result<Self> {
+        let tls = tls.greet(connected(host)?)?;
+        Ok(Self::over(Wire::Tls(Box::new(tls)), host))
+    }
+
+    fn over(wire: Wire, host: &str) -> Self {
+        Self {
+            wire,
             host: host.to_owned(),
             unread: Vec::new(),
-        })
+        }
     }
 
     /// Sends these bytes.
     pub fn write(&mut self, bytes: &[u8]) -> std::io::Result<()> {
-        self.stream.write_all(bytes)
+        self.wire.send(bytes)
     }
 
     /// Sends a request's line and headers, not its body.
@@ -110,8 +117,8 @@ impl Connection {
     /// Everything that comes until the server has been silent for `silence` or has closed, and
     /// whether it closed.
     pub fn read_until_silent(&mut self, silence: Duration) -> (Vec<u8>, bool) {
-        self.stream
-            .set_read_timeout(Some(silence))
+        self.wire
+            .wait_at_most(silence)
             .expect("a time that is not zero");
         let closed = loop {
             match self.read_more() {
@@ -125,21 +132,16 @@ impl Connection {
                 Err(_) => break true,
             }
         };
-        self.stream
-            .set_read_timeout(Some(PATIENCE))
+        self.wire
+            .wait_at_most(PATIENCE)
             .expect("a time that is not zero");
         (std::mem::take(&mut self.unread), closed)
     }
 
-    /// Whether the server closes the connection within `limit`; what it still says is dropped.
+    /// Whether the server closes the connection [`within`] `limit`; what it still says is dropped.
     pub fn closes_within(&mut self, limit: Duration) -> bool {
-        let end = Instant::now() + limit;
-        while Instant::now() < end {
-            if self.read_until_silent(Duration::from_millis(100)).1 {
-                return true;
-            }
-        }
-        false
+        let mut closed = || self.read_until_silent(Duration::from_millis(100)).1;
+        within(limit, || closed().then_some(())).is_some()
     }
 
     fn read_body(&mut self, response: &mut Response) -> std::io::Result<()> {
@@ -199,7 +201,7 @@ impl Connection {
     fn read_more(&mut self) -> std::io::Result<usize> {
         let mut buffer = vec![0; 64 * 1024];
         let count = loop {
-            match self.stream.read(&mut buffer) {
+            match self.wire.receive(&mut buffer) {
                 Err(error) if error.kind() == ErrorKind::Interrupted => (),
                 read => break read?,
             }
@@ -207,6 +209,14 @@ impl Connection {
         self.unread.extend_from_slice(&buffer[..count]);
         Ok(count)
     }
+}
+
+fn connected(host: &str) -> std::io::Result<TcpStream> {
+    let stream = TcpStream::connect(host)?;
+    stream.set_nodelay(true)?;
+    stream.set_read_timeout(Some(PATIENCE))?;
+    stream.set_write_timeout(Some(PATIENCE))?;
+    Ok(stream)
 }
 
 fn find(haystack: &[u8], needle: &[u8]) -> Option<usize> {

@@ -11,6 +11,8 @@
     reason = "a story that cannot go on has failed, and says so"
 )]
 
+mod authority;
+mod azure_container;
 mod cloud;
 mod configuration;
 mod connection;
@@ -28,7 +30,10 @@ mod service;
 mod swift_account;
 mod synnefo;
 mod web_server;
+mod wire;
 
+pub use authority::{Authority, Signed, Tls};
+pub use azure_container::AzureContainer;
 pub use cloud::{Cloud, Setup};
 pub use configuration::Configuration;
 pub use connection::Connection;

@@ -67,7 +67,7 @@ fn a_distributions_files_boot_unmodified() {
     let (registry, api) = boot(&cloud, "distribution");
     // What is not known or not supported is named once, with its place.
     let log = api.log();
-    for option in ["transport_url", "auth_uri", "scrubber_datadir"] {
+    for option in ["transport_url", "memcached_servers", "scrubber_datadir"] {
         let lines: Vec<&str> = log.lines().filter(|line| line.contains(option)).collect();
         assert_eq!(lines.len(), 1, "{option}: {lines:?}");
         let names_the_place = lines[0].contains("glance-api.conf") && lines[0].contains("line");

@@ -1,6 +1,8 @@
 //! Parts of an image, and answers that save the transfer: beyond Glance, whose v1 ignores both.
 
-use functional::{Cloud, Identity, Request, Response, patterned};
+use functional::{
+    Cloud, FaultProxy, Identity, Images, Request, Response, Setup, WebServer, patterned,
+};
 
 struct Stored<'a> {
     cloud: &'a Cloud,
@@ -165,4 +167,72 @@ fn resumes_only_the_same_image() {
     image
         .get(&[("Range", "bytes=1000-"), ("If-Range", old)])
         .expect(200);
+}
+
+/// A part costs one request at a store that tells the size of the whole with it; what needs no data
+/// costs none. The store is behind `proxy`.
+pub(crate) fn parts_cost_one_request(
+    owner: &Images<'_>,
+    proxy: &FaultProxy,
+    id: &str,
+    data: &[u8],
+) {
+    let image = || Request::get(format!("/v1/images/{id}"));
+    let size = data.len();
+    proxy.forget();
+    for (request, status) in [
+        (Request::head(format!("/v1/images/{id}")), 200),
+        (image().header("Range", format!("bytes={size}-")), 416),
+        (image().header("If-None-Match", "*"), 304),
+        (image().header("If-Match", "\"other\""), 412),
+        (
+            image().header("If-Modified-Since", "Sat, 01 Jan 2050 00:00:00 GMT"),
+            304,
+        ),
+    ] {
+        owner.send(request).expect(status);
+        assert!(proxy.seen().is_empty(), "{status}");
+    }
+    for (range, from, to) in [
+        ("bytes=0-0".to_owned(), 0, 1),
+        ("bytes=1000-".to_owned(), 1000, size),
+        ("bytes=-5".to_owned(), size - 5, size),
+    ] {
+        proxy.forget();
+        let part = owner.send(image().header("Range", &range)).expect(206);
+        assert!(part.complete && part.body == data[from..to], "{range}");
+        let place = format!("bytes {from}-{}/{size}", to - 1);
+        assert_eq!(part.header("Content-Range"), Some(place.as_str()));
+        let seen = proxy.seen();
+        let asked = format!("bytes={from}-{}", to - 1);
+        assert_eq!(seen.len(), 1, "{seen:?}");
+        assert_eq!(seen[0].range.as_deref(), Some(asked.as_str()));
+    }
+}
+
+#[test]
+fn a_part_costs_its_source_one_request() {
+    let (server, data) = (WebServer::start(), patterned(300_000, 5));
+    server.put("image", &data);
+    let proxy = FaultProxy::before(server.address());
+    let cloud = Setup::new()
+        .api_in("glance_store", "external_allow", "127.0.0.1")
+        .start();
+    let owner = cloud.newcomer();
+    let url = format!("http://{}/image", proxy.address());
+    let post = owner.new_disk("elsewhere");
+    let made = owner.send(post.header("x-image-meta-location", url));
+    let made = made.expect(201).json();
+    let id = made["image"]["id"].as_str().unwrap();
+    parts_cost_one_request(&owner, &proxy, id, &data);
+
+    // What has become another source is no part of this image.
+    for other in [&data[..200_000], &[&data[..], b"more"].concat()] {
+        server.put("image", other);
+        for range in ["bytes=0-9", "bytes=199990-200010"] {
+            let part = Request::get(format!("/v1/images/{id}")).header("Range", range);
+            owner.send(part).expect(404);
+        }
+    }
+    cloud.stop();
 }

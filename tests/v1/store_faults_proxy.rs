@@ -2,7 +2,7 @@
 
 use std::io::{Read, Write};
 use std::net::TcpListener;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use functional::{
     Connection, Fault, FaultProxy, Request, Response, Trouble, WebServer, When, md5_hex, patterned,
@@ -234,8 +234,6 @@ fn stalls_until_it_is_healed() {
     proxy.inject(When::asked("GET", "image"), Fault::StallHead);
     let mut connection = Connection::open(&proxy.address()).unwrap();
     connection.send_head(&Request::get("/image")).unwrap();
-    let begun = Instant::now();
     drop(proxy);
     assert!(connection.closes_within(Duration::from_secs(5)));
-    assert!(begun.elapsed() < Duration::from_secs(5));
 }

@@ -28,7 +28,7 @@ fn options(setup: Setup, proxy: &str, bucket: &str) -> Setup {
         ("s3_store_bucket_url_format", "path"),
         ("s3_store_large_object_size", "5"),
         ("s3_store_large_object_chunk_size", "5"),
-        ("s3_store_timeout", "1"),
+        ("s3_store_timeout", "3"),
     ]
     .into_iter()
     .fold(setup, |setup, (name, value)| {

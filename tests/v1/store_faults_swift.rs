@@ -35,7 +35,7 @@ fn configured(setup: Setup, proxy: &str, number: usize) -> Setup {
         ("swift_store_large_object_size", "1"),
         ("swift_store_large_object_chunk_size", "1"),
         ("swift_store_retry_get_count", "3"),
-        ("swift_store_timeout", "1"),
+        ("swift_store_timeout", "3"),
     ]
     .into_iter()
     .fold(setup, |setup, (name, value)| {

@@ -10,7 +10,8 @@ use glance_auth::{AuthSetupError, Authenticator};
 use glance_config::rules::{LiveRules, RuleSources, RulesError};
 use glance_config::{ApiConfig, Args, AuthFlavor, ConfigError, Loaded, chain};
 use glance_core::crypt::{CryptError, MetadataKey};
-use glance_registry_client::{Forwarding, Options as RegistryOptions, RegistryClient};
+use glance_net::tls::ServerTls;
+use glance_registry_client::RegistryClient;
 use glance_store::error::StartError;
 use glance_store::stores::Stores;
 use thiserror::Error;
@@ -19,7 +20,9 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::app::{self, AppState};
+use crate::registry::{Registry, RegistryTlsError};
 use crate::service::{ImageService, Leases, OwnToken, Recovery};
+use crate::tls::{self, TlsFileError};
 use crate::{connection, metrics};
 
 /// Why the daemon did not start, or stopped by itself.
@@ -43,6 +46,12 @@ enum DaemonError {
     /// The key of the locations cannot be used.
     #[error("metadata_encryption_key cannot be used")]
     Key(#[from] CryptError),
+    /// The registry cannot be reached with these files.
+    #[error(transparent)]
+    Registry(#[from] RegistryTlsError),
+    /// TLS cannot be spoken with these files.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Listen {
@@ -102,6 +111,8 @@ fn start(args: Args) -> Result<(), DaemonError> {
     )?;
     let rules = Arc::new(LiveRules::load(&config, &path)?);
     let stores = Arc::new(Stores::open(&config)?);
+    let tls = tls::load(&config.listen)?;
+    let registry = Arc::new(Registry::open(&config)?);
     let listener = listen(&config)?;
     let metrics = config.metrics.bind().map_err(|(address, source)| {
         let address = address.to_string();
@@ -112,8 +123,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
     if let Some(metrics) = metrics {
         metrics::serve(metrics, stores.clone(), leases.clone()).map_err(DaemonError::Server)?;
     }
-    let registry = registry_options(&config);
-    let options = connection_options(&config);
+    let options = connection_options(&config, tls.clone());
     let (publish, current) = watch::channel(Arc::new(config));
     let service = {
         let (stores, registry, current) = (stores.clone(), registry.clone(), current.clone());
@@ -121,7 +131,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
         let own_token = own_token(flavor, &*authenticator);
         // Each reactor thread has a client of the registry of its own.
         move || {
-            let mut client = RegistryClient::new(&registry);
+            let mut client = RegistryClient::new(&registry.options);
             if let Some(token) = vouching.clone() {
                 // Recovery keeps it fresh.
                 client = client.vouched_by(Arc::new(move || token.held()));
@@ -152,6 +162,8 @@ fn start(args: Args) -> Result<(), DaemonError> {
             args,
             stores,
             rules,
+            registry,
+            tls,
             publish,
         };
         actix_rt::spawn(heed_signals(server.handle(), reload).map_err(DaemonError::Server)?);
@@ -198,25 +210,14 @@ fn listen(config: &ApiConfig) -> Result<TcpListener, DaemonError> {
     rustix::net::listen(&listener, backlog).map_err(|error| failed(error.into()))?;
     let address = listener.local_addr().map_err(failed)?;
     log::info!(
-        "glance-api {} listens on {address}",
-        env!("CARGO_PKG_VERSION")
+        "glance-api {} listens on {address}{}",
+        env!("CARGO_PKG_VERSION"),
+        config.listen.tls().map_or("", |_| ", with TLS")
     );
     Ok(listener)
 }
 
-/// How the registry is reached.
-pub(crate) fn registry_options(config: &ApiConfig) -> RegistryOptions {
-    RegistryOptions {
-        base_url: config.registry.base_url(),
-        timeout: config.registry.registry_client_timeout.limit(),
-        forwarding: Forwarding {
-            user_token: config.registry.use_user_token,
-            identity_headers: config.registry.send_identity_headers,
-        },
-    }
-}
-
-fn connection_options(config: &ApiConfig) -> connection::Options {
+fn connection_options(config: &ApiConfig, tls: Option<ServerTls>) -> connection::Options {
     let listen = &config.listen;
     connection::Options {
         workers: listen.worker_threads(),
@@ -226,6 +227,7 @@ fn connection_options(config: &ApiConfig) -> connection::Options {
         socket_timeout: listen.client_socket_timeout.limit(),
         max_header_line: listen.max_header_line.get(),
         tcp_keepidle: Some(listen.keep_idle()),
+        tls,
         shutdown_timeout: config.service.shutdown_timeout,
         ..connection::Options::default()
     }
@@ -236,6 +238,8 @@ struct Reload {
     args: Args,
     stores: Arc<Stores>,
     rules: Arc<LiveRules>,
+    registry: Arc<Registry>,
+    tls: Option<ServerTls>,
     publish: watch::Sender<Arc<ApiConfig>>,
 }
 
@@ -310,6 +314,8 @@ impl Reload {
         if let Err(error) = self.rules.reload(RuleSources::of_api(&config, &path)) {
             log::error!("the rules stay as they were: {}", chain(&error));
         }
+        self.registry.reload(&config);
+        tls::reload(self.tls.as_ref(), &config.listen);
         self.publish.send_replace(Arc::new(config));
         log::info!("reloaded {}", path.display());
     }

@@ -13,7 +13,8 @@ use glance_store::check::check;
 use glance_store::stores::Stores;
 use tokio::sync::watch;
 
-use crate::daemon::{metadata_key, own_token, registry_options};
+use crate::daemon::{metadata_key, own_token};
+use crate::registry::Registry;
 use crate::service::{ImageService, Leases, Requester};
 
 const USAGE: &str = "\
@@ -126,7 +127,8 @@ async fn requester(config: &ApiConfig) -> Result<Requester, String> {
 fn service(config: ApiConfig) -> Result<ImageService, String> {
     let stores = Stores::open(&config).map_err(|error| chain(&error))?;
     let key = metadata_key(&config).map_err(|error| chain(&error))?;
-    let registry = RegistryClient::new(&registry_options(&config));
+    let registry = Registry::open(&config).map_err(|error| chain(&error))?;
+    let registry = RegistryClient::new(&registry.options);
     let leases = Leases::new("glance-manage".to_owned(), config.service.lease(), 1);
     // Nothing here changes it.
     let (_, config) = watch::channel(Arc::new(config));

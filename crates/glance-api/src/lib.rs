@@ -11,7 +11,9 @@ pub mod daemon;
 mod health;
 pub mod inspect;
 mod metrics;
+mod registry;
 pub mod service;
+mod tls;
 mod v1;
 pub mod versions;
 

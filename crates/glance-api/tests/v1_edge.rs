@@ -41,6 +41,8 @@ fn server() -> SocketAddr {
         let leases = Leases::new("test".to_owned(), Duration::from_secs(30), 1);
         let registry = RegistryOptions {
             base_url: "http://127.0.0.1:1".to_owned(),
+            tls: glance_net::tls::no_trust().unwrap(),
+            secret: None,
             timeout: None,
             forwarding: Forwarding {
                 user_token: true,

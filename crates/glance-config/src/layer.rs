@@ -12,6 +12,13 @@ use crate::warning::Warning;
 /// Environment variables that begin like options and are none.
 const RESERVED: [&str; 2] = [crate::ready::VARIABLE, crate::ready::DETACH];
 
+/// Variables of Glance's that are not named after their options.
+const RENAMED: [(&str, &str); 3] = [
+    ("client_ca_file", "registry_client_ca_file"),
+    ("client_cert_file", "registry_client_cert_file"),
+    ("client_key_file", "registry_client_key_file"),
+];
+
 /// The key under which all sections lie, so that the `config` crate does not take a section's or
 /// an option's name for a path expression.
 pub(crate) const ROOT: &str = "options";
@@ -73,7 +80,9 @@ impl Layer {
                 return None;
             }
             let name = variable.strip_prefix("GLANCE_")?.to_ascii_lowercase();
-            let (section, name) = name.split_once("__").unwrap_or(("DEFAULT", &name));
+            let renamed = RENAMED.iter().find(|(glances, _)| *glances == name);
+            let name = renamed.map_or(name.as_str(), |(_, option)| option);
+            let (section, name) = name.split_once("__").unwrap_or(("DEFAULT", name));
             Some(Assignment {
                 section: section.to_owned(),
                 name: name.to_owned(),

@@ -2,6 +2,7 @@
 
 use std::net::IpAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::quota::Patience;
@@ -9,7 +10,8 @@ use crate::quota::Patience;
 options! {
     /// Where a daemon listens, and how it treats connections.
     pub struct ListenConfig in "DEFAULT" {
-        /// The address to listen on. 0.0.0.0 is every IPv4 address, :: every address.
+        /// The address to listen on. 0.0.0.0 is every IPv4 address, :: every address. The default
+        /// of glance-registry is 127.0.0.1: it believes what it is told (Glance's is 0.0.0.0).
         bind_host: IpAddr = "0.0.0.0", restart;
         /// The TCP port to listen on; 0 lets the system choose one.
         /// 9292 is the default of glance-api, 9191 that of glance-registry.
@@ -27,10 +29,54 @@ options! {
         http_keepalive: bool = "true", restart;
         /// Seconds a connection may pass no byte before it is closed. 0: without limit.
         client_socket_timeout: Patience = "900", restart;
+        /// The certificate that the daemon shows, followed by those between it and its authority: a
+        /// file in PEM form. With key_file: the daemon speaks TLS (https), and nothing else.
+        /// A changed file is read on SIGHUP, for connections made from then on.
+        cert_file: Option<PathBuf> = unset, live;
+        /// The private key of the certificate, in PEM form and without a passphrase.
+        key_file: Option<PathBuf> = unset, live;
+        /// Certificates of authorities, in PEM form. Set: who connects must show a certificate that
+        /// one of them has signed.
+        ca_file: Option<PathBuf> = unset, live;
     }
 }
 
+/// Where the certificates are that a daemon needs to speak TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TlsFiles<'a> {
+    /// What it shows.
+    pub cert_file: &'a Path,
+    /// The key of that.
+    pub key_file: &'a Path,
+    /// Who must have signed what clients show, if they must show something.
+    pub ca_file: Option<&'a Path>,
+}
+
 impl ListenConfig {
+    /// The files of TLS, if the daemon is to speak it.
+    pub fn tls(&self) -> Option<TlsFiles<'_>> {
+        Some(TlsFiles {
+            cert_file: self.cert_file.as_deref()?,
+            key_file: self.key_file.as_deref()?,
+            ca_file: self.ca_file.as_deref(),
+        })
+    }
+
+    /// What is missing of certificate and key, if only one is named.
+    pub(crate) fn conflict(&self) -> Option<String> {
+        let text = "[DEFAULT] cert_file, key_file: TLS needs both";
+        let one = self.cert_file.is_some() != self.key_file.is_some();
+        one.then(|| text.to_owned())
+    }
+
+    /// What an operator may think he has. Glance goes on in silence.
+    pub(crate) fn remark(&self) -> Option<String> {
+        let text = "[DEFAULT] ca_file does nothing without cert_file and key_file: everybody may \
+                    connect, and without TLS";
+        let alone = self.ca_file.is_some() && self.tls().is_none();
+        alone.then(|| text.to_owned())
+    }
+
     /// How many threads serve requests, at least one.
     pub fn worker_threads(&self) -> usize {
         match self.workers {
@@ -48,6 +94,32 @@ impl ListenConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn tls_takes_a_certificate_and_its_key() {
+        let listen = |given: [bool; 3]| {
+            let [cert_file, key_file, ca_file] = given.map(|given| given.then(|| "f".into()));
+            ListenConfig {
+                cert_file,
+                key_file,
+                ca_file,
+                ..ListenConfig::default()
+            }
+        };
+        for (given, speaks, conflicts, remarks) in [
+            ([false, false, false], false, false, false),
+            ([true, true, false], true, false, false),
+            ([true, true, true], true, false, false),
+            ([true, false, false], false, true, false),
+            ([false, true, true], false, true, true),
+            ([false, false, true], false, false, true),
+        ] {
+            let listen = listen(given);
+            assert_eq!(listen.tls().is_some(), speaks, "{given:?}");
+            assert_eq!(listen.conflict().is_some(), conflicts, "{given:?}");
+            assert_eq!(listen.remark().is_some(), remarks, "{given:?}");
+        }
+    }
 
     #[test]
     fn always_has_a_worker() {

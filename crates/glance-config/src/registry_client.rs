@@ -1,6 +1,7 @@
 //! How glance-api reaches glance-registry.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::path::PathBuf;
 
 use crate::quota::Patience;
 use crate::value::OptionValue;
@@ -15,6 +16,17 @@ options! {
         registry_port: u16 = "9191", restart;
         /// The protocol to speak with glance-registry.
         registry_client_protocol: RegistryProtocol = "http", restart;
+        /// With https: the authorities that may have signed what glance-registry shows, a file in
+        /// PEM form. Unset: those of the system.
+        registry_client_ca_file: Option<PathBuf> = unset, restart;
+        /// With https: the certificate that is shown to glance-registry, if it wants one (its
+        /// ca_file is set), in PEM form. A changed file is read on SIGHUP.
+        registry_client_cert_file: Option<PathBuf> = unset, live;
+        /// The private key of registry_client_cert_file, in PEM form and without a passphrase.
+        registry_client_key_file: Option<PathBuf> = unset, live;
+        /// With https: whatever glance-registry shows is believed, and registry_client_ca_file is
+        /// ignored.
+        registry_client_insecure: bool = "false", restart;
         /// Seconds to wait for an answer of glance-registry. 0: without limit.
         registry_client_timeout: Patience = "600", restart;
         /// Whether the caller's token is passed on to glance-registry.
@@ -41,7 +53,28 @@ impl RegistryClientConfig {
 
     /// The URL under which glance-registry answers, without a slash at its end.
     pub fn base_url(&self) -> String {
-        format!("http://{}:{}", self.connect_host(), self.registry_port)
+        let protocol = match self.registry_client_protocol {
+            RegistryProtocol::Http => "http",
+            RegistryProtocol::Https => "https",
+        };
+        format!(
+            "{protocol}://{}:{}",
+            self.connect_host(),
+            self.registry_port
+        )
+    }
+
+    /// What is missing of certificate and key, if only one is named. Only https needs them.
+    pub(crate) fn conflict(&self) -> Option<String> {
+        let (cert, key) = (
+            &self.registry_client_cert_file,
+            &self.registry_client_key_file,
+        );
+        let tls = self.registry_client_protocol == RegistryProtocol::Https;
+        (tls && cert.is_some() != key.is_some()).then(|| {
+            "[DEFAULT] registry_client_cert_file, registry_client_key_file: set both, or none"
+                .to_owned()
+        })
     }
 }
 
@@ -50,23 +83,27 @@ impl RegistryClientConfig {
 pub enum RegistryProtocol {
     /// HTTP without TLS.
     Http,
+    /// HTTP over TLS.
+    Https,
 }
 
 impl OptionValue for RegistryProtocol {
-    const ACCEPTS: &'static str = "http";
+    const ACCEPTS: &'static str = "http or https";
 
     fn parse(text: &str) -> Result<Self, Option<String>> {
         match text.to_ascii_lowercase().as_str() {
             "http" => Ok(Self::Http),
-            "https" => Err(Some(
-                "TLS between the daemons is not supported yet".to_owned(),
-            )),
+            "https" => Ok(Self::Https),
             _ => Err(None),
         }
     }
 
     fn shown(&self) -> Vec<String> {
-        vec!["http".to_owned()]
+        let name = match self {
+            Self::Http => "http",
+            Self::Https => "https",
+        };
+        vec![name.to_owned()]
     }
 }
 
@@ -88,5 +125,19 @@ mod tests {
         assert_eq!(url("[2001:db8::1]"), "http://[2001:db8::1]:9191");
         assert_eq!(url("10.0.0.7"), "http://10.0.0.7:9191");
         assert_eq!(url("registry.example"), "http://registry.example:9191");
+    }
+
+    #[test]
+    fn https_wants_certificate_and_key_or_neither() {
+        let mut config = RegistryClientConfig {
+            registry_client_cert_file: Some("c".into()),
+            ..Default::default()
+        };
+        assert_eq!(config.conflict(), None);
+        config.registry_client_protocol = RegistryProtocol::parse("HTTPS").unwrap();
+        assert!(config.conflict().is_some());
+        config.registry_client_key_file = Some("k".into());
+        assert_eq!(config.conflict(), None);
+        assert_eq!(config.base_url(), "https://127.0.0.1:9191");
     }
 }

@@ -3,6 +3,8 @@
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
+use crate::registry_secret::RegistrySecret;
+
 options! {
     /// What Glance has no option for. These are not Glance's.
     pub struct ServiceConfig in "service" {
@@ -22,6 +24,10 @@ options! {
         sweep_after: Duration = "86400", live;
         /// Threads of glance-registry that wait for the database.
         database_threads: NonZeroUsize = "4", restart;
+        /// By this glance-api proves to glance-registry that it is one of ours; the same in both
+        /// daemons' files. Set: glance-registry answers 401 to whoever does not know it, whatever
+        /// he says of himself. Make one with: openssl rand -hex 32
+        registry_secret: Option<RegistrySecret> = unset, restart;
     }
 }
 

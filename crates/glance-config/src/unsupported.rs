@@ -4,21 +4,6 @@
 /// end stands for any rest.
 pub(crate) const OPTIONS: &[(&str, &str, &[&str])] = &[
     (
-        "TLS of the daemons' own",
-        "DEFAULT",
-        &["cert_file", "key_file", "ca_file"],
-    ),
-    (
-        "TLS to glance-registry",
-        "DEFAULT",
-        &[
-            "registry_client_ca_file",
-            "registry_client_cert_file",
-            "registry_client_key_file",
-            "registry_client_insecure",
-        ],
-    ),
-    (
         "Keystone",
         "DEFAULT",
         &[

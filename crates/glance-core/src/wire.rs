@@ -63,6 +63,11 @@ pub const SERVICE_CATALOG: &str = "x-service-catalog";
 pub const MEMBER_QUOTA: &str = "x-glance-member-quota";
 /// Ours: how many properties an image may have; likewise.
 pub const PROPERTY_QUOTA: &str = "x-glance-property-quota";
+/// Ours: what only our daemons know (`registry_secret`). A registry that wants it answers 401 with
+/// [`SECRET_CHALLENGE`] to whoever does not send it.
+pub const REGISTRY_SECRET: &str = "x-glance-registry-secret";
+/// Ours: the `WWW-Authenticate` of that answer.
+pub const SECRET_CHALLENGE: &str = "Registry-Secret";
 
 /// `{"image": {…}}` in answers.
 #[derive(Clone, Debug, Serialize, Deserialize)]

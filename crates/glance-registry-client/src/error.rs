@@ -32,6 +32,9 @@ pub(crate) enum Failure {
     /// Nothing came in time.
     #[error("no answer within {0} seconds")]
     Timeout(u64),
+    /// It knows another secret, or we know none.
+    #[error("it does not accept [service] registry_secret, which must be the same in both files")]
+    Secret,
     /// More than anybody can want to read.
     #[error("an answer over {0} bytes")]
     TooLarge(usize),

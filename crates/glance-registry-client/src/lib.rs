@@ -16,4 +16,4 @@ pub use caller::{Caller, Forwarding};
 pub use calls::CALLS;
 pub use error::RegistryError;
 pub use images::Limits;
-pub use transport::{Options, RegistryClient, Vouching};
+pub use transport::{Options, RegistryClient, SharedSecret, Vouching};

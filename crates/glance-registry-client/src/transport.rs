@@ -7,12 +7,12 @@ use std::time::Duration;
 use bytes::Bytes;
 use glance_core::identity::Token;
 use glance_core::wire;
+use glance_net::client::{Connector, connector, pooled};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
+use hyper::{Method, Request, Response, StatusCode};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::ClientConfig;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
@@ -27,22 +27,43 @@ const ANSWER_LIMIT: usize = 64 << 20;
 /// caller gets 503 and may try again.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
+/// How long a connection may take to be made.
+const CONNECT: Duration = Duration::from_secs(5);
+
 /// Where the registry is and what it is told about callers.
 #[derive(Clone, Debug)]
 pub struct Options {
-    /// `http://host:port`, without a slash at the end.
+    /// `http://host:port` or `https://host:port`, without a slash at the end.
     pub base_url: String,
+    /// Which registry is believed, and what is shown to it.
+    pub tls: ClientConfig,
+    /// What only our daemons know, if the registry wants it.
+    pub secret: Option<SharedSecret>,
     /// `registry_client_timeout`; none waits as long as any call is worth it (10 seconds).
     pub timeout: Option<Duration>,
     /// What of the caller is passed on.
     pub forwarding: Forwarding,
 }
 
+/// What only our daemons know, as it stands in a header. Never printed.
+#[derive(Clone, Debug)]
+pub struct SharedSecret(HeaderValue);
+
+impl SharedSecret {
+    /// None if the text cannot stand in a header.
+    pub fn new(text: &str) -> Option<Self> {
+        let mut value = HeaderValue::from_str(text).ok()?;
+        value.set_sensitive(true);
+        Some(Self(value))
+    }
+}
+
 /// A client of the registry. Clones share their connections.
 #[derive(Clone)]
 pub struct RegistryClient {
-    client: Client<HttpConnector, Full<Bytes>>,
+    client: Client<Connector, Full<Bytes>>,
     base_url: String,
+    secret: Option<SharedSecret>,
     wait: Duration,
     forwarding: Forwarding,
     vouching: Option<Vouching>,
@@ -105,16 +126,10 @@ impl<'a> Call<'a> {
 impl RegistryClient {
     /// A client; no connection is made yet.
     pub fn new(options: &Options) -> Self {
-        let mut connector = HttpConnector::new();
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(Duration::from_secs(5)));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(20))
-            .build(connector);
         Self {
-            client,
+            client: pooled(connector(options.tls.clone(), CONNECT)),
             base_url: options.base_url.clone(),
+            secret: options.secret.clone(),
             wait: options.timeout.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT),
             forwarding: options.forwarding,
             vouching: None,
@@ -204,6 +219,10 @@ impl RegistryClient {
             headers.insert(HeaderName::from_static(name), value);
         }
         self.forwarding.apply(caller, headers);
+        if let Some(SharedSecret(secret)) = &self.secret {
+            let name = HeaderName::from_static(wire::REGISTRY_SECRET);
+            headers.insert(name, secret.clone());
+        }
         if let Some(voucher) = &call.voucher {
             let mut value =
                 HeaderValue::from_str(voucher.expose()).map_err(RegistryError::malformed)?;
@@ -221,6 +240,10 @@ impl RegistryClient {
 
 async fn read(response: Response<hyper::body::Incoming>) -> Result<Bytes, RegistryError> {
     let status = response.status();
+    if status == StatusCode::UNAUTHORIZED && wants_the_secret(&response) {
+        // It is not the caller who is refused: he may try again when the files agree.
+        return Err(RegistryError::unavailable(Failure::Secret));
+    }
     let body = Limited::new(response.into_body(), ANSWER_LIMIT)
         .collect()
         .await
@@ -240,4 +263,9 @@ async fn read(response: Response<hyper::body::Incoming>) -> Result<Bytes, Regist
         });
     }
     Err(RegistryError::unavailable(Failure::Status(status.as_u16())))
+}
+
+fn wants_the_secret<B>(response: &Response<B>) -> bool {
+    let challenge = response.headers().get(WWW_AUTHENTICATE);
+    challenge.is_some_and(|challenge| challenge == wire::SECRET_CHALLENGE)
 }

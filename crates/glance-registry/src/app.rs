@@ -11,13 +11,14 @@ use actix_web::http::header::{self, HeaderValue};
 use actix_web::web::{Data, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use glance_auth::{AuthError, Authenticator};
-use glance_config::HealthcheckConfig;
 use glance_config::rules::LiveRules;
+use glance_config::{HealthcheckConfig, RegistrySecret};
 use glance_core::fault::Fault;
 use glance_core::identity::Identity;
 use glance_core::wire;
 use percent_encoding::percent_decode_str;
 use serde_json::Value;
+use subtle::ConstantTimeEq;
 use tokio::task::spawn_blocking;
 use uuid::Uuid;
 
@@ -41,6 +42,8 @@ pub(crate) struct Settings {
 pub(crate) struct App {
     pub(crate) db: Db,
     pub(crate) auth: Arc<dyn Authenticator>,
+    /// What callers must know before anything else they say is looked at.
+    pub(crate) secret: Option<RegistrySecret>,
     /// The rule `context_is_admin` makes administrators, as in the API daemon.
     pub(crate) rules: Arc<LiveRules>,
     /// Whether the protocol is served at all (`enable_v1_registry`).
@@ -79,6 +82,16 @@ impl App {
     pub(crate) fn healthcheck(&self) -> Arc<HealthcheckConfig> {
         let config = self.healthcheck.read();
         config.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Whether the request knows the secret, if there is one.
+    fn admits(&self, request: &HttpRequest) -> bool {
+        let Some(secret) = &self.secret else {
+            return true;
+        };
+        let given = request.headers().get(wire::REGISTRY_SECRET);
+        // How long it takes tells at most whether the length is right.
+        given.is_some_and(|given| given.as_bytes().ct_eq(secret.reveal().as_bytes()).into())
     }
 }
 
@@ -230,9 +243,11 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
     let mut tenant = None;
     // Before authentication, as Glance's healthcheck middleware.
     let healthcheck = path == app.healthcheck().path;
-    let caller = match healthcheck {
-        true => None,
-        false => Some(app.auth.authenticate(request.head()).await),
+    let admitted = app.admits(&request);
+    let caller = match (healthcheck, admitted) {
+        (true, _) => None,
+        (false, true) => Some(app.auth.authenticate(request.head()).await),
+        (false, false) => Some(Err(AuthError::Unauthorized)),
     };
     let (outcome, identified) = match caller {
         None => {
@@ -257,8 +272,12 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
         accept.as_deref(),
         identified.then_some(request_id.as_str()),
     );
+    let challenge = match admitted {
+        true => app.auth.challenge(),
+        false => Some(wire::SECRET_CHALLENGE),
+    };
     if response.status() == StatusCode::UNAUTHORIZED
-        && let Some(Ok(challenge)) = app.auth.challenge().map(HeaderValue::from_str)
+        && let Some(Ok(challenge)) = challenge.map(HeaderValue::from_str)
     {
         let headers = response.headers_mut();
         headers.insert(header::WWW_AUTHENTICATE, challenge);

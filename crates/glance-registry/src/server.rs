@@ -1,28 +1,24 @@
 //! The daemon: listens, serves, reloads and stops.
 
-use std::any::Any;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
-use actix_web::dev::{Extensions, Server, ServerHandle};
-use actix_web::http::KeepAlive;
-use actix_web::rt::net::TcpStream;
+use actix_server::ServerHandle;
 use actix_web::web::{self, Data};
-use actix_web::{App as Actix, HttpServer};
 use glance_auth::AuthSetupError;
 use glance_config::rules::{LiveRules, RuleSources, RulesError};
-use glance_config::{
-    Args, ConfigError, ListenConfig, Loaded, RegistryConfig, chain, load_registry,
-};
+use glance_config::{Args, ConfigError, Loaded, RegistryConfig, chain, load_registry};
 use glance_config::{log as logging, ready};
-use rustix::net::sockopt;
+use glance_net::tls::ServerTls;
 use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{App, Settings, serve};
+use crate::app::{App, Settings};
 use crate::db::{Db, OpenError, Target, UrlError};
+use crate::listen::listen;
 use crate::metrics;
+use crate::tls::{self, TlsFileError};
 
 /// Why the daemon cannot run.
 #[derive(Debug, Error)]
@@ -39,6 +35,9 @@ pub enum ServerError {
     /// The policy cannot be used.
     #[error(transparent)]
     Rules(#[from] RulesError),
+    /// TLS cannot be spoken with these files.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
     /// The address cannot be listened on.
     #[error("cannot listen on {address}")]
     Bind {
@@ -60,6 +59,7 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
         log::warn!("{warning}");
     }
     let config = loaded.config;
+    warn_of_strangers(&config);
     let target = Target::parse(
         config.database.connection.reveal(),
         config.database.sqlite_synchronous,
@@ -76,9 +76,12 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
     if let Err(error) = rules.watch_files() {
         log::error!("policy files are read again on SIGHUP only: {error}");
     }
+    let tls = tls::load(&config.listen)?;
+    let secret = config.service.registry_secret.clone();
     let app = Data::new(App {
         db,
         auth,
+        secret,
         rules,
         enabled: config.versions.enable_v1_registry,
         settings: settings(&config).into(),
@@ -95,18 +98,20 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
         metrics::serve(listener, app.clone()).map_err(ServerError::Serve)?;
     }
     actix_web::rt::System::new().block_on(async {
-        let server = listen(&config, app.clone())?;
+        let address = format!("{}:{}", config.listen.bind_host, config.listen.bind_port);
+        let server = listen(&config, tls.clone(), app.clone());
+        let server = server.map_err(|source| ServerError::Bind {
+            address: address.clone(),
+            source,
+        })?;
         let patience = config.service.shutdown_timeout;
         let stop = stop_when_told(patience, app.clone(), server.handle())?;
-        let reloads = reload_on_hangup(args.clone(), config.clone(), app)?;
+        let secured = if tls.is_some() { ", with TLS" } else { "" };
+        let reloads = reload_on_hangup(args.clone(), config.clone(), app, tls)?;
         if let Err(error) = ready::announce() {
             log::warn!("cannot announce that the daemon is ready: {error}");
         }
-        log::info!(
-            "glance-registry listens on {}:{}",
-            config.listen.bind_host,
-            config.listen.bind_port
-        );
+        log::info!("glance-registry listens on {address}{secured}");
         let outcome = server.await.map_err(ServerError::Serve);
         reloads.abort();
         stop.abort();
@@ -115,64 +120,24 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
     })
 }
 
+/// Nobody asks these strangers who they are: they can be whoever they say.
+fn warn_of_strangers(config: &RegistryConfig) {
+    if config.believes_strangers() {
+        log::warn!(
+            "whoever reaches {}:{} is believed to be whoever he says he is, an administrator too: \
+             listen on a loopback address, or set [service] registry_secret in both daemons' files, \
+             or ca_file, so that clients need a certificate",
+            config.listen.bind_host,
+            config.listen.bind_port
+        );
+    }
+}
+
 fn settings(config: &RegistryConfig) -> Settings {
     Settings {
         most_images: config.limits.api_limit_max.get(),
         usual_images: config.limits.limit_param_default.get(),
         request_id_length: config.limits.max_request_id_length,
-    }
-}
-
-fn listen(config: &RegistryConfig, app: Data<App>) -> Result<Server, ServerError> {
-    let listen = &config.listen;
-    let address = (listen.bind_host, listen.bind_port);
-    let server = HttpServer::new(move || {
-        Actix::new()
-            .app_data(app.clone())
-            .default_service(web::to(serve))
-    })
-    .workers(workers(listen))
-    .backlog(listen.backlog.get())
-    .max_connections(16_384)
-    .keep_alive(keep_alive(listen))
-    .client_request_timeout(config.service.head_timeout())
-    .disable_signals()
-    .on_connect(prepare(listen.keep_idle()))
-    .bind(address)
-    .map_err(|source| ServerError::Bind {
-        address: format!("{}:{}", address.0, address.1),
-        source,
-    })?;
-    Ok(server.run())
-}
-
-/// Reactor threads. They only parse and write JSON; the database has threads of its own, so half of
-/// the CPUs are enough.
-fn workers(listen: &ListenConfig) -> usize {
-    match listen.workers {
-        Some(_) => listen.worker_threads(),
-        None => listen.worker_threads().div_ceil(2),
-    }
-}
-
-fn keep_alive(listen: &ListenConfig) -> KeepAlive {
-    match listen.client_socket_timeout.limit() {
-        _ if !listen.http_keepalive => KeepAlive::Disabled,
-        Some(timeout) => KeepAlive::Timeout(timeout),
-        None => KeepAlive::Os,
-    }
-}
-
-/// Small answers must not wait for the peer's acknowledgement, and dead peers must be found out.
-fn prepare(idle: Duration) -> impl Fn(&dyn Any, &mut Extensions) + Send + Clone + 'static {
-    move |io, _| {
-        let Some(stream) = io.downcast_ref::<TcpStream>() else {
-            return;
-        };
-        // A socket that refuses these is slower, and no worse.
-        let _ = stream.set_nodelay(true);
-        let _ = sockopt::set_socket_keepalive(stream, true);
-        let _ = sockopt::set_tcp_keepidle(stream, idle);
     }
 }
 
@@ -209,13 +174,14 @@ fn reload_on_hangup(
     args: Args,
     mut present: RegistryConfig,
     app: Data<App>,
+    tls: Option<ServerTls>,
 ) -> Result<tokio::task::JoinHandle<()>, ServerError> {
     let mut hangups = signal(SignalKind::hangup()).map_err(ServerError::Serve)?;
     Ok(actix_web::rt::spawn(async move {
         while hangups.recv().await.is_some() {
-            let (args, rules) = (args.clone(), app.rules.clone());
+            let (args, rules, tls) = (args.clone(), app.rules.clone(), tls.clone());
             // Files are read and opened: not the reactor's work.
-            let loaded = web::block(move || reload_files(&args, &rules)).await;
+            let loaded = web::block(move || reload_files(&args, &rules, tls.as_ref())).await;
             match loaded {
                 Ok(Ok(new)) => present = take_over(present, new, &app),
                 Ok(Err(error)) => log::error!("nothing is reloaded: {error}"),
@@ -225,7 +191,11 @@ fn reload_on_hangup(
     }))
 }
 
-fn reload_files(args: &Args, rules: &LiveRules) -> Result<RegistryConfig, ConfigError> {
+fn reload_files(
+    args: &Args,
+    rules: &LiveRules,
+    tls: Option<&ServerTls>,
+) -> Result<RegistryConfig, ConfigError> {
     if let Err(error) = logging::reopen() {
         log::error!("{error}");
     }
@@ -236,6 +206,7 @@ fn reload_files(args: &Args, rules: &LiveRules) -> Result<RegistryConfig, Config
     if let Err(error) = logging::reconfigure(&config.log) {
         log::error!("the log stays as it was: {error}");
     }
+    tls::reload(tls, &config.listen);
     Ok(config)
 }
 
@@ -255,7 +226,11 @@ fn take_over(present: RegistryConfig, new: RegistryConfig, app: &App) -> Registr
         .write()
         .unwrap_or_else(PoisonError::into_inner);
     *slot = Arc::new(new.healthcheck.clone());
+    let mut listen = present.listen;
+    (listen.cert_file, listen.key_file) = (new.listen.cert_file, new.listen.key_file);
+    listen.ca_file = new.listen.ca_file;
     RegistryConfig {
+        listen,
         limits: new.limits,
         log: new.log,
         healthcheck: new.healthcheck,

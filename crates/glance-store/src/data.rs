@@ -22,6 +22,8 @@ pub type BatchStream = Pin<Box<dyn Stream<Item = Result<Batch, StoreError>> + Se
 pub struct ImageData {
     /// Bytes that will come, if known.
     pub size: Option<u64>,
+    /// Of data that is a part: bytes of the whole, where the store learned that on the way.
+    pub whole: Option<u64>,
     /// Where they come from.
     pub source: DataSource,
     /// The object that they are of, as it was when its data began to come, where a store belongs to
@@ -57,6 +59,7 @@ impl ImageData {
     ) -> Self {
         Self {
             size,
+            whole: None,
             source: DataSource::Stream(Box::pin(stream)),
             object: None,
         }
@@ -74,9 +77,15 @@ impl ImageData {
     pub fn from_file(range: FileRange) -> Self {
         Self {
             size: Some(range.length),
+            whole: None,
             source: DataSource::File(range),
             object: None,
         }
+    }
+
+    /// The same, as a part of `whole` bytes, if that is known.
+    pub fn part_of(self, whole: Option<u64>) -> Self {
+        Self { whole, ..self }
     }
 
     /// The data as batches, wherever it comes from, for a receiver that cannot take a file.
@@ -98,6 +107,7 @@ impl fmt::Debug for ImageData {
         };
         f.debug_struct("ImageData")
             .field("size", &self.size)
+            .field("whole", &self.whole)
             .field("source", &kind)
             .finish()
     }

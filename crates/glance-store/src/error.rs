@@ -41,6 +41,9 @@ pub enum StoreError {
     /// There is no data at this location.
     #[error("there is no image data at this location")]
     NotFound,
+    /// A part was asked for that goes beyond the end of the data.
+    #[error("the data is shorter than the part that was asked for")]
+    OutOfRange,
     /// The location is not of a form that the store understands, or lies outside the store.
     #[error("the location is not one of this store's")]
     BadLocation,

@@ -13,6 +13,7 @@ pub mod file;
 mod file_stream;
 pub mod guard;
 pub mod http;
+mod growing;
 mod measured;
 pub mod md5;
 mod net;

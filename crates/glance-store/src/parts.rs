@@ -13,13 +13,14 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::data::{Batch, BatchStream};
-use crate::error::StoreError;
+use crate::error::{DataError, StoreError};
+use crate::growing::{self, Coming};
 
 /// Pieces below this size are put together,
-const SMALL: usize = 16 * 1024;
+pub(crate) const SMALL: usize = 16 * 1024;
 
 /// until they are so large.
-const TOGETHER: usize = 64 * 1024;
+pub(crate) const TOGETHER: usize = 64 * 1024;
 
 /// One part.
 #[derive(Clone, Debug)]
@@ -88,6 +89,26 @@ impl Parts {
             length,
             last: self.ended && self.held == 0,
         }))
+    }
+
+    /// The next bytes, `most` at most, as soon as there are any. None when the data has ended.
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn some(&mut self, most: u64) -> Result<Option<Batch>, StoreError> {
+        while self.held == 0 && !self.ended {
+            match self.source.next().await {
+                Some(batch) => {
+                    for piece in batch? {
+                        self.hold(piece);
+                    }
+                }
+                None => self.ended = true,
+            }
+        }
+        self.close_small();
+        let length = most.min(self.held);
+        self.held -= length;
+        Ok((length > 0).then(|| self.cut(length)))
     }
 
     /// Small pieces are put together: each would hold on to the buffer that it came in, and a caller
@@ -169,6 +190,78 @@ impl Parallel {
         self.all.clone().try_acquire_many_owned(weight).ok()
     }
 
+    /// Sends `size` bytes in parts while they come: `long` bytes each as far as there is leave for
+    /// them, else one of `short` bytes at a time. Gives what came of them in their order. The first
+    /// error ends it: what is on its way is dropped.
+    pub(crate) async fn flow<T, F>(
+        &self,
+        mut parts: Parts,
+        size: u64,
+        (short, long): (u64, u64),
+        send: impl Fn(Coming) -> F,
+    ) -> Result<Vec<T>, StoreError>
+    where
+        F: Future<Output = Result<T, StoreError>>,
+    {
+        let numbered = |part: Coming, permit: Option<OwnedSemaphorePermit>| {
+            let number = part.number;
+            let sending = send(part);
+            async move {
+                let outcome = sending.await;
+                drop(permit);
+                (number, outcome)
+            }
+        };
+        let mut results: Vec<(u32, T)> = Vec::new();
+        let mut running = FuturesUnordered::new();
+        let (mut number, mut rest) = (0, size);
+        while rest > 0 {
+            let permit = match running.len() < self.each {
+                true => self.permit(long.min(rest)),
+                false => None,
+            };
+            let length = match permit {
+                Some(_) => long.min(rest),
+                None => short.min(rest),
+            };
+            if permit.is_none()
+                && let Some((number, outcome)) = running.next().await
+            {
+                results.push((number, outcome?));
+                continue;
+            }
+            number += 1;
+            rest -= length;
+            let (mut growing, coming) = growing::part(number, length);
+            running.push(numbered(coming, permit));
+            while growing.missing() > 0 {
+                tokio::select! {
+                    Some((number, outcome)) = running.next(), if !running.is_empty() => {
+                        results.push((number, outcome?));
+                    }
+                    batch = parts.some(growing.missing()) => {
+                        growing.add(batch?.ok_or(DataError::Disconnected)?);
+                    }
+                }
+            }
+            growing.end();
+        }
+        // Only now it is known how the data ends.
+        if parts.some(1).await?.is_some() {
+            let received = size + 1;
+            return Err(DataError::WrongSize {
+                declared: size,
+                received,
+            }
+            .into());
+        }
+        while let Some((number, outcome)) = running.next().await {
+            results.push((number, outcome?));
+        }
+        results.sort_unstable_by_key(|(number, _)| *number);
+        Ok(results.into_iter().map(|(_, result)| result).collect())
+    }
+
     /// Sends `first` and all parts that follow it, each `length(number)` bytes, and gives what came
     /// of them in their order. The first error ends it: what is on its way is dropped.
     pub(crate) async fn send<T, F>(
@@ -229,7 +322,6 @@ mod tests {
     use futures_util::stream;
 
     use super::*;
-    use crate::error::DataError;
 
     fn source(sizes: &[usize]) -> BatchStream {
         let batches: Vec<_> = sizes
@@ -306,6 +398,65 @@ mod tests {
             .collect();
         assert_eq!(sent, expected);
         assert_eq!(most.into_inner(), 3);
+    }
+
+    /// The lengths of what 95 bytes are sent as, and how many were on their way at the same time.
+    async fn flown(each: usize, units: usize) -> (Vec<u64>, usize) {
+        use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
+        let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
+        let parallel = Parallel::new(each, units);
+        let parts = Parts::new(source(&[3, 30, 62]));
+        let sent = parallel.flow(parts, 95, (10, 40), |part| {
+            let (running, most) = (&running, &most);
+            async move {
+                most.fetch_max(running.fetch_add(1, SeqCst) + 1, SeqCst);
+                let whole = part.whole().await?;
+                tokio::time::sleep(Duration::from_millis(5)).await;
+                running.fetch_sub(1, SeqCst);
+                assert_eq!(whole.concat().len() as u64, part.length);
+                Ok(part.length)
+            }
+        });
+        (sent.await.unwrap(), most.into_inner())
+    }
+
+    #[tokio::test]
+    async fn parts_that_come_are_long_where_there_is_leave() {
+        assert_eq!(flown(3, 2).await, (vec![40, 40, 15], 2));
+        assert_eq!(flown(3, 100).await, (vec![40, 40, 15], 3));
+        assert_eq!(flown(1, 100).await, (vec![40, 40, 15], 1));
+        let (lengths, most) = flown(3, 0).await;
+        assert_eq!((lengths.len(), most), (10, 1));
+        assert_eq!(lengths[9], 5);
+    }
+
+    #[tokio::test]
+    async fn parts_that_come_end_with_the_first_error_of_either_side() {
+        let failing = || {
+            let data = source(&[30]).chain(stream::iter([Err(DataError::Disconnected.into())]));
+            Parts::new(Box::pin(data))
+        };
+        let parallel = Parallel::new(2, 1);
+        for size in [30, 50] {
+            let sent = parallel.flow(failing(), size, (10, 20), |part| async move {
+                part.whole().await?;
+                Ok(part.number)
+            });
+            assert!(matches!(
+                sent.await,
+                Err(StoreError::Data(DataError::Disconnected))
+            ));
+        }
+        let sent = parallel.flow(failing(), 50, (10, 20), |_| async {
+            Err::<(), _>(StoreError::Full)
+        });
+        assert!(matches!(sent.await, Err(StoreError::Full)));
+        let longer = Parts::new(source(&[30]));
+        let sent = parallel.flow(longer, 29, (10, 20), |_| async { Ok(()) });
+        assert!(matches!(
+            sent.await,
+            Err(StoreError::Data(DataError::WrongSize { .. }))
+        ));
     }
 
     #[tokio::test]

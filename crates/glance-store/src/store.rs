@@ -39,6 +39,13 @@ pub struct ByteRange {
     pub length: u64,
 }
 
+impl ByteRange {
+    /// The last byte.
+    pub(crate) fn last(self) -> u64 {
+        self.offset.saturating_add(self.length).saturating_sub(1)
+    }
+}
+
 /// What a store knows of data that it holds.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ImageStat {

@@ -9,10 +9,8 @@ use std::{
 };
 
 use bytes::{Buf, Bytes};
-use tokio::{
-    io::{AsyncRead, ReadBuf},
-    net::TcpStream,
-};
+use glance_net::Socket;
+use tokio::io::{AsyncRead, ReadBuf};
 
 use super::{
     alarm::Alarm,
@@ -100,7 +98,7 @@ impl Gate {
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
-        tcp: &mut TcpStream,
+        socket: &mut Socket,
         shared: &Shared,
         alarm: &mut Alarm,
         buf: &mut ReadBuf<'_>,
@@ -115,9 +113,9 @@ impl Gate {
             }
             self.settle(shared);
             match self.state {
-                State::Head => ready!(self.poll_head(cx, tcp, shared, alarm)),
-                State::Body { .. } => ready!(self.poll_body(cx, tcp, shared, alarm, buf)),
-                State::Busy => return self.poll_busy(cx, tcp, shared),
+                State::Head => ready!(self.poll_head(cx, socket, shared, alarm)),
+                State::Body { .. } => ready!(self.poll_body(cx, socket, shared, alarm, buf)),
+                State::Busy => return self.poll_busy(cx, socket, shared),
                 State::Over
                     if shared.phase.get() == Phase::Idle || shared.fault.get().is_some() =>
                 {
@@ -145,12 +143,12 @@ impl Gate {
     pub(super) fn poll_discard(
         &mut self,
         cx: &mut Context<'_>,
-        tcp: &mut TcpStream,
+        socket: &mut Socket,
         mut progress: impl FnMut(),
     ) -> Poll<()> {
         loop {
             self.window.consume(usize::MAX);
-            match ready!(self.window.poll_fill(cx, tcp)) {
+            match ready!(self.window.poll_fill(cx, socket)) {
                 Ok(0) | Err(_) => return Poll::Ready(()),
                 Ok(_) => progress(),
             }
@@ -180,7 +178,7 @@ impl Gate {
     fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
-        tcp: &mut TcpStream,
+        socket: &mut Socket,
         shared: &Shared,
         alarm: &mut Alarm,
     ) -> Poll<()> {
@@ -201,7 +199,7 @@ impl Gate {
             if !self.window.is_empty() {
                 self.head_since.get_or_insert_with(Instant::now);
             }
-            match self.window.poll_fill(cx, tcp) {
+            match self.window.poll_fill(cx, socket) {
                 Poll::Ready(Ok(0) | Err(_)) => {
                     self.eof = true;
                     self.state = State::Over;
@@ -275,7 +273,7 @@ impl Gate {
     fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
-        tcp: &mut TcpStream,
+        socket: &mut Socket,
         shared: &Shared,
         alarm: &mut Alarm,
         buf: &mut ReadBuf<'_>,
@@ -285,7 +283,7 @@ impl Gate {
         };
         let step = if self.window.is_empty() {
             let before = buf.filled().len();
-            let read = Pin::new(tcp).poll_read(cx, buf);
+            let read = Pin::new(socket).poll_read(cx, buf);
             let bytes = &buf.filled()[before..];
             match read {
                 Poll::Ready(Ok(())) if !bytes.is_empty() => {}
@@ -356,10 +354,15 @@ impl Gate {
     fn poll_busy(
         &self,
         cx: &mut Context<'_>,
-        tcp: &TcpStream,
+        socket: &Socket,
         shared: &Shared,
     ) -> Poll<io::Result<()>> {
-        let waits = !self.window.is_empty() || tcp.poll_read_ready(cx).is_ready();
+        // What TLS holds decrypted already shows only when it is read.
+        let unread = match socket.plain() {
+            Some(tcp) => tcp.poll_read_ready(cx).is_ready(),
+            None => true,
+        };
+        let waits = unread || !self.window.is_empty();
         shared.reader_waits.set(waits);
         Poll::Pending
     }

@@ -1,4 +1,5 @@
-//! The connection layer: what lies between an accepted TCP stream and the application.
+//! The connection layer: what lies between an accepted TCP stream, with TLS or without, and the
+//! application.
 //!
 //! [`serve()`] starts actix's HTTP/1 dispatcher over a `stream::Stream`, which does three things that
 //! the dispatcher cannot:
@@ -9,7 +10,8 @@
 //!   into the request before the application sees it.
 //! * It lets one request in at a time: the next head is read when the answer before it has been
 //!   written, so what is known about "the request" of a connection is never about another one.
-//! * It sends file ranges by sendfile(2) (`sendfile`), so that image data never enters the process.
+//! * It sends file ranges by sendfile(2) (`sendfile`), so that image data never enters the process;
+//!   where TLS must encrypt it, it comes as far as a buffer (`piece`).
 //!
 //! What the application uses: [`head()`] and [`refusal()`] of a request, and the [`Handle`] of its
 //! connection.
@@ -20,6 +22,7 @@ mod framing;
 mod gate;
 mod handle;
 mod head;
+mod piece;
 mod plain;
 mod refusal;
 mod scan;

@@ -1,4 +1,5 @@
-//! Answers whose body is a range of a file, sent by the kernel without passing through the process.
+//! Answers whose body is a range of a file: the kernel sends it without its passing through the process,
+//! unless TLS must encrypt it.
 
 use std::{
     convert::Infallible,
@@ -15,6 +16,7 @@ use std::{
 
 use actix_http::body::{BodySize, MessageBody};
 use bytes::Bytes;
+use glance_net::Socket;
 use rustix::{
     fs::{Advice, fadvise, sendfile},
     io::{ReadWriteFlags, preadv2},
@@ -26,7 +28,10 @@ use tokio::{
 };
 use uuid::Uuid;
 
-use super::handle::{Handle, Shared};
+use super::{
+    handle::{Handle, Shared},
+    piece,
+};
 
 /// The unit in which a file is looked up in the page cache and, if absent, fetched into it.
 const SLICE: u64 = 1024 * 1024;
@@ -41,7 +46,7 @@ const FETCH: usize = 256 * 1024;
 const MARKER: usize = 32;
 
 impl Handle {
-    /// A body of `length` bytes of `file` from `offset` on, sent by sendfile(2).
+    /// A body of `length` bytes of `file` from `offset` on, sent by sendfile(2) where that can be.
     ///
     /// It must be the whole body of the answer to the current request: nothing may be put before or
     /// after it, and no middleware may change it, for what passes through the process is a marker.
@@ -156,7 +161,7 @@ impl Transfer {
     pub(super) fn poll_send(
         &mut self,
         cx: &mut Context<'_>,
-        tcp: &TcpStream,
+        socket: &mut Socket,
         counted: impl Fn(u64),
     ) -> Poll<io::Result<usize>> {
         let mut turn = TURN;
@@ -166,25 +171,20 @@ impl Transfer {
                 return Poll::Pending;
             }
             ready!(self.poll_cached(cx))?;
-            ready!(tcp.poll_write_ready(cx))?;
-            let mut offset = self.offset;
-            let count = usize::try_from((self.cached - offset).min(turn)).unwrap_or(usize::MAX);
-            let sent = tcp.try_io(Interest::WRITABLE, || {
-                Ok(sendfile(tcp, &*self.file, Some(&mut offset), count)?)
-            });
-            match sent {
+            let (offset, most) = (self.offset, (self.cached - self.offset).min(turn));
+            let most = usize::try_from(most).unwrap_or(usize::MAX);
+            let sent = match socket.plain() {
+                Some(tcp) => poll_sendfile(cx, tcp, &self.file, offset, most),
+                None => piece::poll_send(cx, socket, &self.file, offset, most),
+            };
+            let sent = ready!(sent)? as u64;
+            if sent == 0 {
                 // The file has become shorter than was declared to the peer.
-                Ok(0) => return Poll::Ready(Err(ErrorKind::UnexpectedEof.into())),
-                Ok(sent) => {
-                    let sent = sent as u64;
-                    self.offset += sent;
-                    turn -= sent.min(turn);
-                    counted(sent);
-                }
-                Err(error)
-                    if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
-                Err(error) => return Poll::Ready(Err(error)),
+                return Poll::Ready(Err(ErrorKind::UnexpectedEof.into()));
             }
+            self.offset += sent;
+            turn -= sent.min(turn);
+            counted(sent);
         }
         // The body has one more thing to say: that it is over.
         cx.waker().wake_by_ref();
@@ -224,6 +224,28 @@ impl Transfer {
         let file = Arc::clone(&self.file);
         self.fetch = Some(spawn_blocking(move || fetch(&file, start..end)));
         true
+    }
+}
+
+/// Has the kernel send bytes of the file from `offset` on, `most` at most, and says how many it took; 0
+/// at the end of the file.
+fn poll_sendfile(
+    cx: &mut Context<'_>,
+    tcp: &TcpStream,
+    file: &File,
+    mut offset: u64,
+    most: usize,
+) -> Poll<io::Result<usize>> {
+    loop {
+        ready!(tcp.poll_write_ready(cx))?;
+        let sent = tcp.try_io(Interest::WRITABLE, || {
+            Ok(sendfile(tcp, file, Some(&mut offset), most)?)
+        });
+        match sent {
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {}
+            sent => return Poll::Ready(sent),
+        }
     }
 }
 

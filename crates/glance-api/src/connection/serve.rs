@@ -9,7 +9,8 @@ use actix_server::Server;
 use actix_service::{
     IntoServiceFactory, Service, ServiceFactory, ServiceFactoryExt, fn_service, map_config,
 };
-use actix_web::{Error, dev::AppConfig};
+use actix_web::{Error, dev::AppConfig, error::DispatchError};
+use glance_net::{Socket, tls::ServerTls};
 use rustix::net::sockopt::{set_socket_keepalive, set_tcp_keepidle};
 use tokio::net::TcpStream;
 
@@ -26,8 +27,8 @@ pub struct Options {
     pub keep_alive: bool,
     /// How long a connection may wait for its next request; `None` for ever.
     pub idle_timeout: Option<Duration>,
-    /// How long a request head may take from its first byte to its last, and a new connection until
-    /// its first byte.
+    /// How long a request head may take from its first byte to its last, a new connection until its
+    /// first byte, and before that a handshake of TLS.
     pub head_timeout: Duration,
     /// `client_socket_timeout`: how long a client may send nothing, or take nothing, in the midst of
     /// a body; `None` for ever.
@@ -37,6 +38,8 @@ pub struct Options {
     /// `tcp_keepidle`: how long a connection is silent before the kernel asks whether the client is
     /// still there.
     pub tcp_keepidle: Option<Duration>,
+    /// Set: clients speak TLS.
+    pub tls: Option<ServerTls>,
     /// How long transfers may go on after a graceful stop; whole seconds.
     pub shutdown_timeout: Duration,
 }
@@ -52,6 +55,7 @@ impl Default for Options {
             socket_timeout: Some(Duration::from_secs(900)),
             max_header_line: 16_384,
             tcp_keepidle: Some(Duration::from_secs(600)),
+            tls: None,
             shutdown_timeout: Duration::from_secs(30),
         }
     }
@@ -86,21 +90,23 @@ where
         idle: options.idle_timeout,
         socket: options.socket_timeout,
     };
-    let keepidle = options.tcp_keepidle;
+    let (keepidle, patience, tls) = (options.tcp_keepidle, options.head_timeout, options.tls);
+    let scheme = if tls.is_some() { "https" } else { "http" };
     let builder = Server::build()
         .workers(options.workers.max(1))
         .max_concurrent_connections(options.max_connections)
         .shutdown_timeout(options.shutdown_timeout.as_secs())
         .disable_signals();
     let stop = builder.graceful_shutdown_signal();
-    let builder = builder.listen(format!("http {addr}"), listener, move || {
-        let stop = stop.clone();
+    let builder = builder.listen(format!("{scheme} {addr}"), listener, move || {
+        let (stop, starting, tls) = (stop.clone(), stop.clone(), tls.clone());
+        let secure = tls.is_some();
         let app = factory()
             .into_factory()
             .map_err(|error| error.into().error_response());
         // The public constructor of actix-web's server does the same by a private name.
         let app = map_config(app, move |()| {
-            AppConfig::__priv_test_new(false, addr.to_string(), addr)
+            AppConfig::__priv_test_new(secure, addr.to_string(), addr)
         });
         let service = HttpService::build()
             // This layer keeps all the deadlines itself.
@@ -120,12 +126,21 @@ where
                 data.insert(stream.handle());
             })
             .finish(Outermost::new(app));
-        fn_service(move |tcp: TcpStream| async move {
-            if let Err(error) = prepare(&tcp, keepidle) {
-                log::debug!("socket options not set: {error}");
+        fn_service(move |tcp: TcpStream| {
+            let (stop, tls) = (starting.clone(), tls.clone());
+            async move {
+                if let Err(error) = prepare(&tcp, keepidle) {
+                    log::debug!("socket options not set: {error}");
+                }
+                let peer = tcp.peer_addr().ok();
+                // Each connection is a task: a handshake holds up no other connection.
+                let socket = tokio::select! {
+                    socket = Socket::accepted(tcp, tls.as_ref(), patience) => socket,
+                    () = stop.notified() => None,
+                };
+                let socket = socket.ok_or(DispatchError::InternalError)?;
+                Ok((Stream::new(socket, limits), Protocol::Http1, peer))
             }
-            let peer = tcp.peer_addr().ok();
-            Ok((Stream::new(tcp, limits), Protocol::Http1, peer))
         })
         .and_then(service)
     })?;

@@ -1,18 +1,17 @@
-//! The stream under the dispatcher: the gate on one side, sendfile on the other.
+//! The stream under the dispatcher: the gate on one side, files on the other.
 
 use std::{
     io::{self, ErrorKind},
+    mem,
     pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
 };
 
+use glance_net::Socket;
 use rustix::net::{SendFlags, send};
-use tokio::{
-    io::{AsyncRead, AsyncWrite, Interest, ReadBuf},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 
 use super::{
     alarm::Alarm,
@@ -30,7 +29,7 @@ const LINGER_PAUSE: Duration = Duration::from_secs(5);
 
 /// An accepted connection as the dispatcher sees it.
 pub(super) struct Stream {
-    tcp: TcpStream,
+    socket: Socket,
     gate: Gate,
     alarm: Alarm,
     shared: Rc<Shared>,
@@ -38,24 +37,40 @@ pub(super) struct Stream {
     socket_timeout: Option<Duration>,
     /// Since when the peer has taken nothing.
     stalled: Option<Instant>,
+    /// What it had taken when that was looked at last: bytes of the body, and encrypted ones.
+    taken: (u64, u64),
     closing: Option<Closing>,
 }
 
 struct Closing {
     begun: Instant,
     heard: Instant,
+    /// The peer was told.
+    told: bool,
+}
+
+impl Closing {
+    fn begin() -> Self {
+        let now = Instant::now();
+        Self {
+            begun: now,
+            heard: now,
+            told: false,
+        }
+    }
 }
 
 impl Stream {
-    pub(super) fn new(tcp: TcpStream, limits: Limits) -> Self {
+    pub(super) fn new(socket: Socket, limits: Limits) -> Self {
         Self {
-            tcp,
+            socket,
             gate: Gate::new(limits),
             alarm: Alarm::default(),
             shared: Rc::new(Shared::new()),
             idle_timeout: limits.idle,
             socket_timeout: limits.socket,
             stalled: None,
+            taken: (0, 0),
             closing: None,
         }
     }
@@ -77,11 +92,14 @@ impl Stream {
                 Interim::Sending(sent) => sent,
                 Interim::No | Interim::Expected => return Poll::Ready(Ok(())),
             };
-            let count = ready!(Pin::new(&mut self.tcp).poll_write(cx, &CONTINUE[sent..]))?;
-            self.shared.interim.set(match sent + count {
-                sent if sent < CONTINUE.len() => Interim::Sending(sent),
-                _ => Interim::No,
-            });
+            let socket = Pin::new(&mut self.socket);
+            if sent == CONTINUE.len() {
+                ready!(socket.poll_flush(cx))?;
+                self.shared.interim.set(Interim::No);
+                return Poll::Ready(Ok(()));
+            }
+            let count = ready!(socket.poll_write(cx, &CONTINUE[sent..]))?;
+            self.shared.interim.set(Interim::Sending(sent + count));
         }
     }
 
@@ -92,16 +110,20 @@ impl Stream {
             .as_mut()
             .and_then(|transfer| Some((transfer.before_marker(buf)?, transfer)))
         else {
-            return Pin::new(&mut self.tcp).poll_write(cx, buf);
+            return Pin::new(&mut self.socket).poll_write(cx, buf);
         };
         if before == 0 {
-            return transfer.poll_send(cx, &self.tcp, |sent| self.shared.count(sent));
+            let count = |sent| self.shared.count(sent);
+            return transfer.poll_send(cx, &mut self.socket, count);
         }
+        let Some(tcp) = self.socket.plain() else {
+            return Pin::new(&mut self.socket).poll_write(cx, &buf[..before]);
+        };
         loop {
-            ready!(self.tcp.poll_write_ready(cx))?;
-            let sent = self.tcp.try_io(Interest::WRITABLE, || {
+            ready!(tcp.poll_write_ready(cx))?;
+            let sent = tcp.try_io(Interest::WRITABLE, || {
                 let flags = SendFlags::MORE | SendFlags::NOSIGNAL;
-                Ok(send(&self.tcp, &buf[..before], flags)?)
+                Ok(send(tcp, &buf[..before], flags)?)
             });
             match sent {
                 Err(error)
@@ -112,7 +134,9 @@ impl Stream {
     }
 
     /// Whether the peer has taken nothing for too long.
-    fn has_stalled(&mut self, cx: &mut Context<'_>, progress: bool) -> bool {
+    fn has_stalled(&mut self, cx: &mut Context<'_>) -> bool {
+        let taken = (self.shared.body_bytes.get(), self.socket.taken());
+        let progress = mem::replace(&mut self.taken, taken) != taken;
         let fetching = self
             .shared
             .transfer
@@ -145,7 +169,7 @@ impl AsyncRead for Stream {
             this.shared.interim.set(Interim::No);
         }
         this.gate
-            .poll_read(cx, &mut this.tcp, &this.shared, &mut this.alarm, buf)
+            .poll_read(cx, &mut this.socket, &this.shared, &mut this.alarm, buf)
     }
 }
 
@@ -162,14 +186,12 @@ impl AsyncWrite for Stream {
             Interim::Sending(_) => ready!(this.poll_interim(cx))?,
             Interim::No => {}
         }
-        let before = this.shared.body_bytes.get();
         let written = this.poll_output(cx, buf);
         if written.is_ready() {
             this.stalled = None;
             return written;
         }
-        let progress = this.shared.body_bytes.get() != before;
-        if this.has_stalled(cx, progress) {
+        if this.has_stalled(cx) {
             return Poll::Ready(Err(ErrorKind::TimedOut.into()));
         }
         Poll::Pending
@@ -177,7 +199,14 @@ impl AsyncWrite for Stream {
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        ready!(Pin::new(&mut this.tcp).poll_flush(cx))?;
+        match Pin::new(&mut this.socket).poll_flush(cx) {
+            Poll::Ready(flushed) => flushed?,
+            Poll::Pending if this.has_stalled(cx) => {
+                return Poll::Ready(Err(ErrorKind::TimedOut.into()));
+            }
+            Poll::Pending => return Poll::Pending,
+        }
+        this.stalled = None;
         // The read side is not asked again before the client sends something: see to its deadline.
         if let Some((now, idle)) = this.shared.flushed().zip(this.idle_timeout) {
             this.alarm.passed_at(cx, now, now + idle);
@@ -187,22 +216,27 @@ impl AsyncWrite for Stream {
 
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.closing.is_none() {
-            // Fails if the peer is gone, and then there is nothing to wait for.
-            ready!(Pin::new(&mut this.tcp).poll_shutdown(cx))?;
-            let now = Instant::now();
-            this.closing = Some(Closing {
-                begun: now,
-                heard: now,
-            });
+        let closing = this.closing.get_or_insert_with(Closing::begin);
+        if !closing.told {
+            match Pin::new(&mut this.socket).poll_shutdown(cx) {
+                // Fails if the peer is gone, and then there is nothing to wait for.
+                Poll::Ready(told) => told?,
+                // TLS has a last word, which a peer that takes nothing need not hear.
+                Poll::Pending if this.alarm.passed(cx, closing.begun + LINGER_PAUSE) => {
+                    return Poll::Ready(Ok(()));
+                }
+                Poll::Pending => return Poll::Pending,
+            }
+            *closing = Closing::begin();
+            closing.told = true;
         }
-        let Some(closing) = this.closing.as_mut().filter(|_| this.gate.is_sent_to()) else {
+        if !this.gate.is_sent_to() {
             return Poll::Ready(Ok(()));
-        };
+        }
         let heard = &mut closing.heard;
         if this
             .gate
-            .poll_discard(cx, &mut this.tcp, || *heard = Instant::now())
+            .poll_discard(cx, &mut this.socket, || *heard = Instant::now())
             .is_ready()
         {
             return Poll::Ready(Ok(()));

@@ -6,10 +6,8 @@ use std::{
     task::{Context, Poll, ready},
 };
 
-use tokio::{
-    io::{AsyncRead, ReadBuf},
-    net::TcpStream,
-};
+use glance_net::Socket;
+use tokio::io::{AsyncRead, ReadBuf};
 
 /// What a connection keeps between requests.
 const SIZE: usize = 8 * 1024;
@@ -64,13 +62,13 @@ impl Window {
     pub(super) fn poll_fill(
         &mut self,
         cx: &mut Context<'_>,
-        tcp: &mut TcpStream,
+        socket: &mut Socket,
     ) -> Poll<io::Result<usize>> {
         if self.end == self.data.len() {
             self.make_room(SIZE);
         }
         let mut buf = ReadBuf::new(&mut self.data[self.end..]);
-        ready!(Pin::new(tcp).poll_read(cx, &mut buf))?;
+        ready!(Pin::new(socket).poll_read(cx, &mut buf))?;
         let count = buf.filled().len();
         self.end += count;
         Poll::Ready(Ok(count))

@@ -83,20 +83,12 @@ impl Intake {
 
     /// The same data, but it ends with an error when the upload is cancelled or over quota.
     pub(super) fn watch(self, data: ImageData) -> ImageData {
-        let ImageData {
-            size,
-            source,
-            object,
-        } = data;
+        let ImageData { source, .. } = data;
         let source = match source {
             DataSource::Stream(batches) => DataSource::Stream(Box::pin(self.watched(batches))),
             file => file,
         };
-        ImageData {
-            size,
-            source,
-            object,
-        }
+        ImageData { source, ..data }
     }
 
     fn watched(

@@ -191,7 +191,7 @@ impl Recovery {
                      astakos set service_token in both daemons"
                 )
             }
-            other => format!("renewal of leases and recovery fail: {other}"),
+            other => format!("renewal of leases and recovery fail: {}", chain(other)),
         };
         if self.complaint.as_ref() != Some(&complaint) {
             log::warn!("{complaint}");

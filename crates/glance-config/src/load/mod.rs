@@ -32,7 +32,7 @@ pub struct Loaded<C> {
 ///
 /// There is no file, one cannot be read or understood, or a value cannot be used.
 pub fn load_api(args: &Args) -> Result<Loaded<ApiConfig>, ConfigError> {
-    let loaded = load::<ApiConfig>(args, variables())?;
+    let mut loaded = load::<ApiConfig>(args, variables())?;
     if loaded.config.store.is_ambiguous() {
         return Err(ConfigError::Conflict(
             "[glance_store] filesystem_store_datadir and filesystem_store_datadirs: \
@@ -40,6 +40,9 @@ pub fn load_api(args: &Args) -> Result<Loaded<ApiConfig>, ConfigError> {
                 .to_owned(),
         ));
     }
+    let (listen, registry) = (&loaded.config.listen, &loaded.config.registry);
+    refuse(listen.conflict().or_else(|| registry.conflict()))?;
+    loaded.warnings.extend(listen.remark().map(Warning::Remark));
     Ok(loaded)
 }
 
@@ -49,7 +52,15 @@ pub fn load_api(args: &Args) -> Result<Loaded<ApiConfig>, ConfigError> {
 ///
 /// As [`load_api`].
 pub fn load_registry(args: &Args) -> Result<Loaded<RegistryConfig>, ConfigError> {
-    load(args, variables())
+    let mut loaded = load::<RegistryConfig>(args, variables())?;
+    let listen = &loaded.config.listen;
+    refuse(listen.conflict())?;
+    loaded.warnings.extend(listen.remark().map(Warning::Remark));
+    Ok(loaded)
+}
+
+fn refuse(conflict: Option<String>) -> Result<(), ConfigError> {
+    conflict.map_or(Ok(()), |conflict| Err(ConfigError::Conflict(conflict)))
 }
 
 /// The environment variables that are text.

@@ -223,7 +223,7 @@ fn never_shows_a_secret() {
 
 #[test]
 fn warns_once_of_what_has_no_effect() {
-    let text = "[DEFAULT]\nbindport = 1\nbindport = 2\nregistry_client_insecure = true\n\
+    let text = "[DEFAULT]\nbindport = 1\nbindport = 2\nscrub_pool_size = 1\n\
                 [service]\ndisk_formats = raw\ncolour = red\n[keystone_authtoken]\nmemcached_servers = a\n\
                 [glance_store]\nrbd_store_user = u\n[oslo_messaging_rabbit]\nrabbit_host = r\n\
                 [paste_deploy]\nflavor = trusted-auth+caching\nconfig_file = x.ini\n";
@@ -231,7 +231,7 @@ fn warns_once_of_what_has_no_effect() {
         case(text).warnings(),
         [
             "glance.conf, line 2: unknown option [DEFAULT] bindport, ignored; is it bind_port?",
-            "glance.conf, line 4: [DEFAULT] registry_client_insecure is not supported, ignored",
+            "glance.conf, line 4: [DEFAULT] scrub_pool_size is not supported, ignored",
             "glance.conf, line 6: unknown option [service] disk_formats, ignored; is it \
              [image_format] disk_formats?",
             "glance.conf, line 7: unknown option [service] colour, ignored",

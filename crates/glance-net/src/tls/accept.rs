@@ -41,6 +41,29 @@ pub enum HandshakeError {
     Failed(#[source] io::Error),
 }
 
+impl Socket {
+    /// An accepted connection, after its handshake if there is TLS; everything together has
+    /// `patience`. None if nothing comes of it: then the log says why.
+    pub async fn accepted(
+        tcp: TcpStream,
+        tls: Option<&ServerTls>,
+        patience: Duration,
+    ) -> Option<Self> {
+        let Some(tls) = tls else {
+            return Some(Self::Plain(tcp));
+        };
+        let peer = tcp.peer_addr().ok()?;
+        let refused = match tls.accept(tcp, patience).await {
+            Ok(socket) => return Some(socket),
+            Err(HandshakeError::Silent) => return None,
+            Err(HandshakeError::Failed(source)) => format!("the handshake fails: {source}"),
+            Err(refused) => refused.to_string(),
+        };
+        log::info!("no connection with {peer}: {refused}");
+        None
+    }
+}
+
 impl ServerTls {
     /// Makes an accepted connection one of TLS; everything together has `patience`.
     pub async fn accept(

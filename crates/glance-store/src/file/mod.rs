@@ -218,7 +218,8 @@ impl ImageStore for FileStore {
         let location = location.clone();
         self.run(move |shared| {
             let (datadir, id) = shared.locate(&location)?;
-            Ok(ImageData::from_file(read::open(datadir, &id, range)?))
+            let (file, size) = read::open(datadir, &id, range)?;
+            Ok(ImageData::from_file(file).part_of(range.map(|_| size)))
         })
         .await
     }

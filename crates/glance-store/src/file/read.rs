@@ -1,7 +1,6 @@
 //! Opening what lies in a directory of the file store.
 
 use std::fs::File;
-use std::io;
 use std::sync::Arc;
 
 use glance_core::id::ImageId;
@@ -13,12 +12,15 @@ use crate::data::FileRange;
 use crate::error::StoreError;
 use crate::store::ByteRange;
 
-/// Opens the file of an image, or the part `range` of it.
+/// From so many bytes on it is worth telling the system that they will be read in order.
+const LONG: u64 = 1 << 20;
+
+/// Opens the file of an image, or the part `range` of it, and tells the size of the whole.
 pub(super) fn open(
     datadir: &Datadir,
     id: &ImageId,
     range: Option<ByteRange>,
-) -> Result<FileRange, StoreError> {
+) -> Result<(FileRange, u64), StoreError> {
     // NONBLOCK, so that a pipe of that name cannot hold us; regular files ignore it.
     let flags =
         OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::NOCTTY | OFlags::CLOEXEC;
@@ -40,23 +42,18 @@ pub(super) fn open(
         {
             (range.offset, range.length)
         }
-        Some(_) => {
-            let error = io::Error::new(
-                io::ErrorKind::UnexpectedEof,
-                "the file is shorter than its image",
-            );
-            return Err(failure::broken("reading", &path(), error));
-        }
+        Some(_) => return Err(StoreError::OutOfRange),
     };
-    if range.is_none() {
+    if length >= LONG {
         // Worth a larger read-ahead; without it reading is only slower.
         let _ = fs::fadvise(&file, 0, None, Advice::Sequential);
     }
-    Ok(FileRange {
+    let file = FileRange {
         file: Arc::new(File::from(file)),
         offset,
         length,
-    })
+    };
+    Ok((file, size))
 }
 
 /// The size of the file of an image.

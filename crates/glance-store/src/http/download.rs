@@ -79,13 +79,16 @@ impl Download {
                     pause(attempt).await;
                     attempt += 1;
                 }
+                Err(SourceError::Status(416)) if range.is_some() => {
+                    return Err(SourceError::OutOfRange);
+                }
                 outcome => break outcome?,
             }
         };
         if let (Some(end), Some(total)) = (end, answer.total)
             && end > total
         {
-            return Err(SourceError::Short);
+            return Err(SourceError::OutOfRange);
         }
         Ok(Self {
             client: client.clone(),
@@ -108,6 +111,11 @@ impl Download {
     /// Bytes that will come, if the source tells.
     pub(super) fn size(&self) -> Option<u64> {
         self.end.map(|end| end.saturating_sub(self.start))
+    }
+
+    /// Bytes of all of the source, if it tells.
+    pub(super) fn total(&self) -> Option<u64> {
+        self.total
     }
 
     /// The data. After an error it is over.

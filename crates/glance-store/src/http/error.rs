@@ -42,6 +42,9 @@ pub(super) enum SourceError {
     /// The data ended early.
     #[error("the source sent less than it announced")]
     Short,
+    /// It does not have all of the part that was asked for.
+    #[error("the source is shorter than the part that was asked for")]
+    OutOfRange,
 }
 
 impl SourceError {
@@ -75,6 +78,7 @@ impl From<SourceError> for StoreError {
                 log::info!("a source is not followed: {refusal}");
                 Self::BadLocation
             }
+            SourceError::OutOfRange => Self::OutOfRange,
             SourceError::Status(404 | 410) => Self::NotFound,
             SourceError::Status(status) => Self::Answered(status),
             other => Self::Unavailable(io::Error::other(other)),

@@ -100,10 +100,8 @@ impl ImageStore for HttpStore {
     ) -> Result<ImageData, StoreError> {
         let url = self.locate(location)?;
         let download = Download::open(&self.client, &url, range, self.minimum_rate).await?;
-        Ok(ImageData::from_stream(
-            download.size(),
-            download.into_stream(),
-        ))
+        let (size, whole) = (download.size(), range.and(download.total()));
+        Ok(ImageData::from_stream(size, download.into_stream()).part_of(whole))
     }
 
     async fn stat(&self, location: &LocationUrl, _: &Identity) -> Result<ImageStat, StoreError> {

@@ -7,11 +7,14 @@ use std::thread;
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::StreamExt;
 
 use super::engine::Engine;
 use super::lanes::{Lane, stride};
 use super::slot::Slot;
 use super::{Md5, Md5Digest, Md5Stream};
+use crate::data::BatchStream;
+use crate::error::StoreError;
 
 /// How long a worker without work keeps its thread.
 const LINGER: Duration = Duration::from_secs(10);
@@ -65,6 +68,17 @@ impl Md5Pool {
         stream.feed(batch);
         poll_fn(|context| stream.poll_settled(context)).await;
         stream.finish()
+    }
+
+    /// The digest of these batches, hashed as they come; the first error ends it.
+    pub(crate) async fn digest_of(&self, mut data: BatchStream) -> Result<Md5Digest, StoreError> {
+        let mut stream = self.stream();
+        while let Some(batch) = data.next().await {
+            poll_fn(|context| stream.poll_room(context)).await;
+            stream.feed(batch?);
+        }
+        poll_fn(|context| stream.poll_settled(context)).await;
+        Ok(stream.finish())
     }
 
     pub(super) fn with(engine: Engine, most_workers: usize) -> Self {

@@ -1,5 +1,6 @@
 //! How servers of stores are talked to: one HTTP client, one way to trust, to wait and to try again.
 
+pub(crate) mod ahead;
 pub(crate) mod answer;
 pub(crate) mod client;
 mod outgoing;

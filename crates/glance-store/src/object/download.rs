@@ -7,7 +7,7 @@ use object_store::path::Path;
 use object_store::{GetOptions, GetRange, GetResult};
 
 use super::cloud::Cloud;
-use super::error::{Act, io_error, unavailable};
+use super::error::{Act, io_error, is_beyond, unavailable};
 use crate::data::ImageData;
 use crate::error::StoreError;
 use crate::net::reading::{ByteStream, Endurance, resuming};
@@ -26,13 +26,16 @@ pub(super) async fn get(
         range: range.map(|range| bounded(range.offset, range.length)),
         ..GetOptions::default()
     };
-    let first = open(cloud, &object, options).await?;
+    let first = match cloud.client.get_opts(&object, options).await {
+        Err(error) if range.is_some() && is_beyond(&error) => return Err(StoreError::OutOfRange),
+        first => first.map_err(|error| cloud.told(Act::Read, &error))?,
+    };
+    let whole = range.map(|_| first.meta.size);
     let etag = first.meta.e_tag.clone();
     let (begin, length) = (first.range.start, first.range.end - first.range.start);
-    if range.is_some_and(|range| (range.offset, range.length) != (begin, length)) {
-        return Err(unavailable(
-            "the server sends another part than was asked for",
-        ));
+    // Of a part the library gives as much as there is.
+    if range.is_some_and(|range| range.length != length) {
+        return Err(StoreError::OutOfRange);
     }
     let again = Arc::clone(cloud);
     let reopen = move |done: u64| {
@@ -59,7 +62,7 @@ pub(super) async fn get(
         retries: RETRIES,
     };
     let stream = resuming(bytes(first), length, endurance, reopen);
-    Ok(ImageData::from_stream(Some(length), stream))
+    Ok(ImageData::from_stream(Some(length), stream).part_of(whole))
 }
 
 async fn open(cloud: &Cloud, object: &Path, options: GetOptions) -> Result<GetResult, StoreError> {

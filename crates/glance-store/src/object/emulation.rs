@@ -1,5 +1,6 @@
 //! What of Google's XML API the store gs uses, as Google documents it, for tests: no program that
-//! could stand in for Google's server is to be had where these run.
+//! could stand in for Google's server is to be had where these run. The stories of both daemons
+//! (`tests/v1`) use it, too.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::convert::Infallible;
@@ -9,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use bytes::Bytes;
+use chrono::{DateTime, SecondsFormat, Utc};
 use futures_util::{StreamExt, stream};
 use http_body_util::combinators::BoxBody;
 use http_body_util::{BodyExt, Full, StreamBody};
@@ -21,9 +23,6 @@ use percent_encoding::percent_decode_str;
 use tokio::net::TcpListener;
 
 pub(super) const BUCKET: &str = "bucket";
-/// What every object says of its age.
-const DATE: &str = "Sat, 21 Nov 2020 07:00:00 GMT";
-const LIST_DATE: &str = "2020-11-21T07:00:00.000Z";
 /// How many objects a page of a list has.
 const PAGE: usize = 2;
 
@@ -47,10 +46,11 @@ pub(super) struct Object {
     pub(super) data: Bytes,
     metadata: HeaderMap,
     generation: u64,
+    kept: DateTime<Utc>,
 }
 
-struct Parts {
-    name: String,
+pub(super) struct Parts {
+    pub(super) name: String,
     metadata: HeaderMap,
     parts: BTreeMap<usize, Bytes>,
 }
@@ -58,7 +58,7 @@ struct Parts {
 #[derive(Default)]
 pub(super) struct State {
     pub(super) objects: BTreeMap<String, Object>,
-    uploads: BTreeMap<String, Parts>,
+    pub(super) uploads: BTreeMap<String, Parts>,
     numbers: u64,
     faults: VecDeque<(Method, &'static str, Fault)>,
     /// Bytes that every part but the last must have.
@@ -269,6 +269,7 @@ impl State {
             data,
             metadata,
             generation,
+            kept: Utc::now(),
         };
         self.objects.insert(name, object);
     }
@@ -317,7 +318,10 @@ impl State {
         }
         let mut answer = Response::builder()
             .header("etag", etag)
-            .header("last-modified", DATE)
+            .header(
+                "last-modified",
+                object.kept.to_rfc2822().replace("+0000", "GMT"),
+            )
             .header("x-goog-generation", object.generation);
         for (name, value) in &object.metadata {
             answer = answer.header(name, value);
@@ -354,9 +358,10 @@ impl State {
         for (name, object) in &page {
             xml += &format!(
                 "<Contents><Key>{name}</Key><Size>{}</Size><ETag>\"{}\"</ETag>\
-                 <LastModified>{LIST_DATE}</LastModified></Contents>",
+                 <LastModified>{}</LastModified></Contents>",
                 object.data.len(),
                 object.generation,
+                object.kept.to_rfc3339_opts(SecondsFormat::Millis, true),
             );
         }
         if let (Some(_), Some((last, _))) = (found.next(), page.last()) {

@@ -65,6 +65,11 @@ pub(super) fn is_lost(error: &object_store::Error) -> bool {
     matches!(cause(error), Cause::Transport(_))
 }
 
+/// Whether a part was asked for that begins after the end.
+pub(super) fn is_beyond(error: &object_store::Error) -> bool {
+    matches!(cause(error), Cause::Status(416))
+}
+
 /// It did not do what it must.
 pub(super) fn unavailable(what: &'static str) -> StoreError {
     StoreError::Unavailable(io::Error::other(Cause::Other(what)))

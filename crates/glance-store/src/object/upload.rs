@@ -179,6 +179,10 @@ impl Upload {
             if let Err(error) = whole.complete().await
                 && let Err(error) = cloud.settle(&object, &token, &error).await
             {
+                if matches!(error, StoreError::Unavailable(_)) {
+                    // The parts are there yet; they are given up with this.
+                    self.upload = Some(Mutex::new(whole));
+                }
                 return Err(published.failed(error));
             }
             check_size(&cloud, &object, size).await?;

@@ -86,6 +86,11 @@ impl S3Error {
         self.is(&[405, 501], &["NotImplemented", "MethodNotAllowed"])
     }
 
+    /// There is nothing at that place of an object.
+    pub(super) fn is_beyond(&self) -> bool {
+        self.is(&[416], &["InvalidRange"])
+    }
+
     /// It was damaged on its way.
     pub(super) fn is_damage(&self) -> bool {
         self.is(

@@ -2,7 +2,8 @@
 //!
 //! Memory for each upload: one part (10 MiB, unless the data needs larger ones), and as many more
 //! as `s3_store_thread_pools` and `s3_store_upload_memory` let it have: 50 MiB with the defaults. A
-//! download: half a mebibyte.
+//! download: half a mebibyte, and 12 MiB that are read ahead as far as there are 48 MiB for all of
+//! them.
 
 mod body;
 mod client;
@@ -33,6 +34,7 @@ use serde_json::{Map, Value};
 use crate::data::ImageData;
 use crate::error::{StartError, StoreError};
 use crate::md5::Md5Pool;
+use crate::net::ahead::Ahead;
 use crate::net::reading::Endurance;
 use crate::net::tls::Trust;
 use crate::parts::Parallel;
@@ -61,6 +63,7 @@ pub struct S3Store {
     bucket: String,
     uploader: Uploader,
     endurance: Endurance,
+    ahead: Ahead,
     create_bucket: bool,
     /// The bucket was there, or was made.
     bucket_known: AtomicBool,
@@ -113,6 +116,7 @@ impl S3Store {
                 patience,
                 retries: BREAKS,
             },
+            ahead: Ahead::default(),
             create_bucket: config.s3_store_create_bucket_on_put,
             bucket_known: AtomicBool::new(false),
             untold: AtomicBool::new(false),
@@ -263,7 +267,8 @@ impl ImageStore for S3Store {
         range: Option<ByteRange>,
         _: &Identity,
     ) -> Result<ImageData, StoreError> {
-        download::open(self.locate(location)?, range, self.endurance).await
+        let object = self.locate(location)?;
+        download::open(object, range, self.endurance, &self.ahead).await
     }
 
     async fn stat(&self, location: &LocationUrl, _: &Identity) -> Result<ImageStat, StoreError> {

@@ -4,9 +4,10 @@
 //! static large objects: segments beside the image, which is a manifest of them; the image appears
 //! when its manifest does. What Glance kept as dynamic large objects is read and deleted, too.
 //!
-//! Memory for each transfer: a download half a mebibyte; an upload in one piece half a mebibyte; an
-//! upload in segments two of them (8 MiB each), and up to `swift_store_upload_parallel` + 1 as far
-//! as `swift_store_upload_memory` allows, which all uploads share; and 32 bytes for each segment.
+//! Memory for each transfer: an upload in one piece half a mebibyte; an upload in segments two of 8
+//! MiB each, and longer or more of them as far as `swift_store_upload_parallel` and
+//! `swift_store_upload_memory` allow, which all uploads share; and 32 bytes for each segment. A
+//! download half a mebibyte, and 12 MiB that are read ahead as far as there are 48 MiB for all of them.
 
 mod account;
 mod answer;
@@ -40,6 +41,7 @@ use glance_core::location::LocationUrl;
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
+use download::Source;
 use options::Options;
 use sign_on::{Credentials, SignOn};
 use crate::turns::Turns;
@@ -48,6 +50,7 @@ use upload::Upload;
 use crate::data::ImageData;
 use crate::error::{StartError, StoreError};
 use crate::md5::Md5Pool;
+use crate::net::ahead::Ahead;
 use crate::net::client::ServerClient;
 use crate::net::tls::Trust;
 use crate::store::{Added, ByteRange, Capabilities, HeldStream, ImageStat, ImageStore, Readers};
@@ -69,6 +72,7 @@ struct Inner {
     /// Containers of our own account that are there.
     containers: Mutex<HashSet<String>>,
     turns: Turns,
+    ahead: Ahead,
     /// Uploads that run, by the object's name.
     running: Mutex<HashMap<String, u32>>,
     /// How many segments a manifest may list.
@@ -112,6 +116,7 @@ impl SwiftStore {
                 sign_ons: Mutex::default(),
                 containers: Mutex::default(),
                 turns: Turns::default(),
+                ahead: Ahead::default(),
                 running: Mutex::default(),
                 manifest_limit: OnceCell::new(),
             }),
@@ -175,7 +180,12 @@ impl ImageStore for SwiftStore {
         caller: &Identity,
     ) -> Result<ImageData, StoreError> {
         let (account, place) = self.inner.find(location, caller)?;
-        download::open(account, place, range, self.inner.options.retries).await
+        let source = Source {
+            account,
+            place,
+            retries: self.inner.options.retries,
+        };
+        source.open(range, &self.inner.ahead).await
     }
 
     async fn stat(

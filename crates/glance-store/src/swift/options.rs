@@ -16,6 +16,10 @@ const MB: u64 = 1_000 * 1_024;
 /// The most that a segment has: it is held in memory until it is stored.
 const LARGEST_SEGMENT: u64 = 8 << 20;
 
+/// The most that one has which is sent while it comes, as far as there is leave to hold it: each
+/// costs Swift some milliseconds, whatever its length, when it is kept and when it is read.
+const LONGEST_SEGMENT: u64 = 32 << 20;
+
 /// The least: Swift gives no more than one smaller segment of an image a second.
 const SMALLEST_SEGMENT: u64 = 1 << 20;
 
@@ -36,6 +40,8 @@ pub(super) struct Options {
     pub(super) large: u64,
     /// Bytes of a segment.
     pub(super) segment: u64,
+    /// Bytes of a segment where there is leave for that many.
+    pub(super) long_segment: u64,
     pub(super) parallel: Parallel,
     pub(super) choice: Arc<Choice>,
     pub(super) retries: u32,
@@ -81,7 +87,7 @@ impl Options {
         }
         let large = u64::from(config.swift_store_large_object_size.get()) * MB;
         let segment = u64::from(config.swift_store_large_object_chunk_size.get()) * MB;
-        let segment = segment.min(large).clamp(SMALLEST_SEGMENT, LARGEST_SEGMENT);
+        let long_segment = segment.min(large).clamp(SMALLEST_SEGMENT, LONGEST_SEGMENT);
         let each = config.swift_store_upload_parallel.get();
         let memory = u64::from(config.swift_store_upload_memory) << 20;
         Ok(Self {
@@ -94,7 +100,8 @@ impl Options {
             seed: config.swift_store_multiple_containers_seed.0,
             create_container: config.swift_store_create_container_on_put,
             large,
-            segment,
+            segment: long_segment.min(LARGEST_SEGMENT),
+            long_segment,
             parallel: Parallel::weighed(usize::try_from(each).unwrap_or(usize::MAX), memory),
             choice: Arc::new(Choice {
                 endpoint: config.swift_store_endpoint.as_deref().map(configured_url),

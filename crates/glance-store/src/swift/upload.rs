@@ -163,6 +163,11 @@ impl Upload {
                 let source = measured(data.into_stream(), Some(size), self.sealed.clone());
                 self.stream(source, size).await.map(Ready::Done)
             }
+            Some(size) if size > options.segment => {
+                let source = measured(data.into_stream(), Some(size), ended);
+                let segments = self.send_coming_segments(Parts::new(source), size);
+                segments.await.map(Ready::Segments)
+            }
             _ => {
                 let source = measured(data.into_stream(), size, ended);
                 let mut parts = Parts::new(source);

@@ -141,7 +141,7 @@ impl ImageService {
         }
         let changed = known.notes != before || change.size.is_some();
         if changed {
-            let written = match self.place(&known.location, known.notes.clone()) {
+            let written = match self.registered_place(&known.location, known.notes.clone()) {
                 Ok(place) => {
                     change.place = Some(place);
                     self.write(requester, &image.id, &change).await

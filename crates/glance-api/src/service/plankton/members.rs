@@ -113,7 +113,7 @@ impl ImageService {
             is_public: Some(sharing.public),
             members: Some(members_of(&sharing.tenants, &facts.writers)),
             updated_at: Some(found.image.updated_at),
-            place: Some(self.place(location, notes)?),
+            place: Some(self.registered_place(location, notes)?),
             ..Registration::default()
         };
         // A public object's readers are everybody, whoever its members are.

@@ -96,7 +96,7 @@ impl ImageService {
     }
 
     /// The place as the registry takes it.
-    pub(super) fn place(
+    pub(super) fn registered_place(
         &self,
         location: &PithosLocation,
         notes: Notes,

@@ -48,7 +48,7 @@ impl ImageService {
         let readers = readers_of(&sharing);
         notes.follow_sharing(&readers, &seen.facts.writers);
         let change = Registration {
-            place: Some(self.place(&new.location, notes.clone())?),
+            place: Some(self.registered_place(&new.location, notes.clone())?),
             ..registration(&new, &seen, &notes)
         };
 

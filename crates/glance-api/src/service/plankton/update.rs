@@ -66,7 +66,7 @@ impl ImageService {
             ..Registration::default()
         };
         if notes != found.known.notes {
-            change.place = Some(self.place(&found.known.location, notes.clone())?);
+            change.place = Some(self.registered_place(&found.known.location, notes.clone())?);
         }
 
         let location = &found.known.location;

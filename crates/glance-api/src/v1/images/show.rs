@@ -11,7 +11,7 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use glance_core::fault::Fault;
 use glance_core::image::{Image, ImageStatus};
 use glance_core::policy::Target;
-use glance_store::data::{DataSource, FileRange, ImageData};
+use glance_store::data::{DataSource, ImageData};
 use glance_store::error::StoreError;
 use glance_store::store::ByteRange;
 
@@ -54,21 +54,23 @@ pub(in crate::v1) async fn show(
         }
         Verdict::Failed => return Err(Fault::bare(412).into()),
     }
-    let data = open(call, &image, None).await?;
-    let Some(size) = data.size else {
-        return Ok(respond(call, StatusCode::OK, &image, data));
-    };
-    // The store knows better than the record, which an administrator can change.
-    image.size = i64::try_from(size).ok();
-    match asked_for(call, &image, size) {
-        Requested::Whole => Ok(respond(call, StatusCode::OK, &image, data)),
-        Requested::Part(range) => part(call, &image, data, range, size).await,
-        Requested::Unsatisfiable => {
-            let mut response = Failure::from(Fault::bare(416)).response(&call.request);
-            put_content_range(response.headers_mut(), format!("bytes */{size}"));
-            Ok(response)
+    if let Some(header) = asked_for(call, &image)
+        && let Some(size) = size(call, &image).await?
+    {
+        match requested(header, size) {
+            Requested::Whole => {}
+            Requested::Part(range) => return part(call, image, range, size).await,
+            Requested::Unsatisfiable => {
+                let mut response = Failure::from(Fault::bare(416)).response(&call.request);
+                put_content_range(response.headers_mut(), format!("bytes */{size}"));
+                return Ok(response);
+            }
         }
     }
+    let data = open(call, &image, None).await?;
+    // The store knows better than the record, which an administrator can change.
+    put_size(&mut image, data.size);
+    Ok(respond(call, StatusCode::OK, &image, data))
 }
 
 async fn find_active(call: &Call, id: &str) -> Result<Image, Failure> {
@@ -92,39 +94,37 @@ async fn open(call: &Call, image: &Image, range: Option<ByteRange>) -> Result<Im
     opened.map_err(|error| Failure::of(error, During::Find))
 }
 
-fn asked_for(call: &Call, image: &Image, size: u64) -> Requested {
-    match call.header(RANGE) {
-        Some(range) if Validators::of(image).permit_range(call.request.headers()) => {
-            requested(range, size)
-        }
-        _ => Requested::Whole,
-    }
+async fn size(call: &Call, image: &Image) -> Result<Option<u64>, Failure> {
+    let size = call.service().data_size(call.identity(), image).await;
+    size.map_err(|error| Failure::of(error, During::Find))
 }
 
-/// A part of an open file is at hand; of a stream the store is asked for it.
+/// The `Range` that counts.
+fn asked_for<'a>(call: &'a Call, image: &Image) -> Option<&'a str> {
+    let range = call.header(RANGE)?;
+    let permitted = Validators::of(image).permit_range(call.request.headers());
+    permitted.then_some(range)
+}
+
 async fn part(
     call: &Call,
-    image: &Image,
-    data: ImageData,
+    mut image: Image,
     range: ByteRange,
     size: u64,
 ) -> Result<HttpResponse, Failure> {
+    let data = open(call, &image, Some(range)).await?;
+    put_size(&mut image, Some(size));
+    let mut response = respond(call, StatusCode::PARTIAL_CONTENT, &image, data);
     let ByteRange { offset, length } = range;
-    let data = match data.source {
-        DataSource::File(file) => ImageData::from_file(FileRange {
-            offset: file.offset + offset,
-            length,
-            ..file
-        }),
-        DataSource::Stream(whole) => {
-            drop(whole);
-            open(call, image, Some(range)).await?
-        }
-    };
-    let mut response = respond(call, StatusCode::PARTIAL_CONTENT, image, data);
     let range = format!("bytes {offset}-{}/{size}", offset + length - 1);
     put_content_range(response.headers_mut(), range);
     Ok(response)
+}
+
+fn put_size(image: &mut Image, size: Option<u64>) {
+    if let Some(size) = size {
+        image.size = i64::try_from(size).ok();
+    }
 }
 
 fn put_content_range(headers: &mut HeaderMap, range: String) {

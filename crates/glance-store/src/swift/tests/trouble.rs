@@ -150,8 +150,10 @@ async fn cutting() -> Stub {
             return token(asked, "t");
         }
         match (asked.header("range"), asked.header("if-match")) {
-            (None, None) => {
-                "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: \"e1\"\r\n\r\n0123".into()
+            (Some("bytes=0-4194303"), None) => {
+                "HTTP/1.1 206 Partial Content\r\nContent-Length: 10\r\n\
+                 Content-Range: bytes 0-9/10\r\nETag: \"e1\"\r\n\r\n0123"
+                    .into()
             }
             (Some("bytes=4-9"), Some("\"e1\"")) => {
                 "HTTP/1.1 206 Partial Content\r\nContent-Length: 6\r\n\
@@ -191,7 +193,8 @@ async fn other_data_is_not_the_rest() {
         if asked.line.contains("/auth/") {
             return token(asked, "t");
         }
-        match asked.header("range") {
+        match asked.header("if-match") {
+            // It knows no parts.
             None => "HTTP/1.1 200 OK\r\nContent-Length: 10\r\nETag: \"e1\"\r\n\r\n0123".into(),
             Some(_) => empty("412 Precondition Failed"),
         }

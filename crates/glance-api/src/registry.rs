@@ -1,0 +1,92 @@
+//! How the registry is reached: where, with which certificates, and what proves who we are.
+
+use glance_config::{ApiConfig, RegistryProtocol, chain};
+use glance_net::tls::{KeyPair, Part, Shown, TlsError, Trust, no_trust};
+use glance_registry_client::{Forwarding, Options, SharedSecret};
+use thiserror::Error;
+
+/// Why the registry cannot be reached with these files.
+#[derive(Debug, Error)]
+#[error("[DEFAULT] {option}")]
+pub(crate) struct RegistryTlsError {
+    option: &'static str,
+    source: TlsError,
+}
+
+/// The way to the registry.
+#[derive(Debug)]
+pub(crate) struct Registry {
+    /// What its clients need.
+    pub(crate) options: Options,
+    /// The certificate that is shown to it, if it has one.
+    shown: Option<Shown>,
+}
+
+impl Registry {
+    /// What the configuration says. Blocks to read certificates.
+    pub(crate) fn open(config: &ApiConfig) -> Result<Self, RegistryTlsError> {
+        let registry = &config.registry;
+        let shown = own(config).map(Shown::load).transpose().map_err(refused)?;
+        let insecure = registry.registry_client_insecure;
+        let ca_file = registry.registry_client_ca_file.as_deref();
+        let trust = Trust {
+            ca_file: ca_file.filter(|_| !insecure),
+            insecure,
+        };
+        let tls = match (registry.registry_client_protocol, &shown) {
+            (RegistryProtocol::Http, _) => no_trust(),
+            (RegistryProtocol::Https, None) => trust.config(),
+            (RegistryProtocol::Https, Some(shown)) => trust.config_showing(shown),
+        };
+        let secret = config.service.registry_secret.as_ref();
+        let options = Options {
+            base_url: registry.base_url(),
+            tls: tls.map_err(refused)?,
+            secret: secret.and_then(|secret| SharedSecret::new(secret.reveal())),
+            timeout: registry.registry_client_timeout.limit(),
+            forwarding: Forwarding {
+                user_token: registry.use_user_token,
+                identity_headers: registry.send_identity_headers,
+            },
+        };
+        Ok(Self { options, shown })
+    }
+
+    /// Connections from now on show what the files hold now; after an error, what they did. Blocks
+    /// to read them.
+    pub(crate) fn reload(&self, config: &ApiConfig) {
+        match (&self.shown, own(config)) {
+            (Some(shown), Some(files)) => {
+                if let Err(error) = shown.reload(files).map_err(refused) {
+                    let error = chain(&error);
+                    log::error!("the certificate for the registry stays as it was: {error}");
+                }
+            }
+            (None, None) => {}
+            (Some(_), None) | (None, Some(_)) => {
+                log::warn!("whether the registry is shown a certificate changes by a restart only");
+            }
+        }
+    }
+}
+
+/// The files of the certificate that the registry is shown, if it is shown any.
+fn own(config: &ApiConfig) -> Option<KeyPair<'_>> {
+    let registry = &config.registry;
+    if registry.registry_client_protocol == RegistryProtocol::Http {
+        return None;
+    }
+    Some(KeyPair {
+        cert_file: registry.registry_client_cert_file.as_deref()?,
+        key_file: registry.registry_client_key_file.as_deref()?,
+    })
+}
+
+fn refused(source: TlsError) -> RegistryTlsError {
+    let option = match source.part() {
+        Part::Certificate => "registry_client_cert_file",
+        Part::Key => "registry_client_key_file",
+        Part::Authorities => "registry_client_ca_file",
+    };
+    RegistryTlsError { option, source }
+}
