@@ -15,6 +15,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::net::TcpListener;
+use tokio::sync::Barrier;
 
 use crate::conformance::services;
 use crate::net::answer::body;
@@ -66,6 +67,8 @@ pub(super) enum Meddling {
     Cut(usize),
     /// The body is another.
     Body(&'static str),
+    /// Pithos is asked when as many as the barrier holds have come.
+    Meet(&'static Barrier),
 }
 
 /// Its address, which takes the place of Pithos', and what it was asked.
@@ -158,6 +161,9 @@ async fn pass(
         answer.headers_mut().insert(CONTENT_LENGTH, 0.into());
         return Ok(answer);
     }
+    if let Meddling::Meet(barrier) = meddling {
+        barrier.wait().await;
+    }
     let url = format!("{}{}", services::synnefo().get("PITHOS_URL"), head.uri);
     head.uri = url.parse().map_err(io::Error::other)?;
     head.headers.remove("host");
@@ -168,7 +174,7 @@ async fn pass(
     let bytes = Bytes::from(bytes.map_err(io::Error::other)?);
     let mut sent = vec![Ok(Frame::data(bytes.clone()))];
     match meddling {
-        Meddling::Pass | Meddling::Answer(_) => {}
+        Meddling::Pass | Meddling::Answer(_) | Meddling::Meet(_) => {}
         Meddling::Lose => return Err(io::ErrorKind::ConnectionReset.into()),
         Meddling::Header(name, value) => {
             let name = HeaderName::from_static(name);

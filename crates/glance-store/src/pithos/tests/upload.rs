@@ -1,6 +1,9 @@
 //! Uploads: which blocks are sent, and what becomes of them on the way.
 
+use std::num::NonZeroU32;
+
 use futures_util::TryStreamExt;
+use tokio::sync::Barrier;
 
 use super::proxy::{Asked, Meddling, Proxy, watching};
 use super::*;
@@ -46,10 +49,26 @@ async fn sends_only_blocks_that_lack() {
 }
 
 #[tokio::test]
+async fn as_many_blocks_are_on_their_way_as_is_allowed() {
+    let three: &Barrier = Box::leak(Box::new(Barrier::new(3)));
+    let proxy = Proxy::start(Asked::is_block, move |_| Meddling::Meet(three)).await;
+    let config = PithosConfig {
+        pithos_store_upload_parallel: NonZeroU32::new(3).unwrap(),
+        ..by_way_of(&proxy.url, ours())
+    };
+    let store = open(&config);
+    let bytes = fresh(5);
+    let location = add(&store, &ImageId::generate(), data(&bytes, None))
+        .await
+        .unwrap();
+    assert!(read(&store, &location).await == bytes);
+}
+
+#[tokio::test]
 async fn a_block_that_comes_again_is_asked_for_once() {
     let proxy = watching().await;
     let config = PithosConfig {
-        pithos_store_upload_parallel: std::num::NonZeroU32::MIN,
+        pithos_store_upload_parallel: NonZeroU32::MIN,
         ..by_way_of(&proxy.url, ours())
     };
     let store = open(&config);
