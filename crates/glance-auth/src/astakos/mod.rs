@@ -52,8 +52,8 @@ struct Own {
 }
 
 impl Astakos {
-    /// For users: nobody is an administrator by what is configured for the flavor. Asks nobody yet;
-    /// blocks to read the file of certificates.
+    /// For users: nobody is an administrator by what is configured for the flavor, and nobody is let
+    /// in without a token. Asks nobody yet; blocks to read the file of certificates.
     ///
     /// # Errors
     ///
@@ -62,7 +62,11 @@ impl Astakos {
         access: &AccessConfig,
         config: &AstakosConfig,
     ) -> Result<Self, AuthSetupError> {
-        Self::new(AccessRules::from(access), config)
+        let rules = AccessRules {
+            allow_anonymous: false,
+            ..AccessRules::from(access)
+        };
+        Self::new(rules, config)
     }
 
     /// The flavor: knows administrators, and the other daemon.

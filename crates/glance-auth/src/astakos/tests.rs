@@ -220,3 +220,21 @@ async fn administrators_and_daemons_are_known_to_the_flavor_only() {
     assert!(users.service_token().is_none());
     assert!(!format!("{daemons:?}").contains(OWN));
 }
+
+#[tokio::test]
+async fn strangers_are_let_in_by_the_flavor_only_and_where_configured() {
+    let server = Stub::start(usual);
+    let access = AccessConfig {
+        allow_anonymous_access: true,
+        ..AccessConfig::default()
+    };
+    let config = config(&server.url);
+    let daemons = Astakos::for_daemons(AccessRules::from(&access), &config).unwrap();
+    let stranger = ask(&daemons, "/images", &[]).await.unwrap();
+    assert!(stranger.read_only && stranger.token.is_none());
+    let refused = with_token(&daemons, "bad").await;
+    assert!(matches!(refused.unwrap_err(), AuthError::Refused(_)));
+    let users = Astakos::for_users(&access, &config).unwrap();
+    let refused = ask(&users, "/images", &[]).await;
+    assert_eq!(refused.unwrap_err(), AuthError::Unauthorized);
+}
