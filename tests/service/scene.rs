@@ -51,6 +51,8 @@ impl Scene {
         let registry = Arc::new(Mutex::new(Some(cloud.take_registry())));
         let client = RegistryClient::new(&Options {
             base_url: format!("http://{}", cloud.registry_address()),
+            tls: glance_net::tls::no_trust().unwrap(),
+            secret: None,
             timeout: Some(Duration::from_secs(10)),
             forwarding: Forwarding {
                 user_token: false,
