@@ -11,7 +11,6 @@ use glance_metrics::Inside;
 use crate::connection;
 use crate::metrics::{METRICS, Route};
 use crate::service::Requester;
-use crate::v1::Action;
 
 const TARGET: &str = "glance.api.access";
 
@@ -43,8 +42,8 @@ impl Line {
         route: Route,
     ) {
         let status = response.status();
-        let data = matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT)
-            && route == Route::V1(Action::Show);
+        let data =
+            matches!(status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) && route.is_download();
         let download = data.then(|| METRICS.downloads.enter());
         let write = move |bytes: u64, complete: bool| {
             let Self {

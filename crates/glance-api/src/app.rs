@@ -9,13 +9,15 @@ use std::sync::Arc;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceFactory, ServiceRequest, ServiceResponse};
-use actix_web::http::header::{CONTENT_TYPE, HeaderName, HeaderValue, LOCATION};
+use actix_web::http::header::{
+    ACCESS_CONTROL_REQUEST_METHOD, CONTENT_TYPE, HeaderName, HeaderValue, LOCATION,
+};
 use actix_web::http::{Method, StatusCode};
 use actix_web::web::{self, Data};
 use actix_web::{App, Error, HttpRequest, HttpResponse};
 use glance_auth::Authenticator;
 use glance_config::ApiConfig;
-use glance_config::rules::LiveRules;
+use glance_config::rules::{LiveRules, RuleBook};
 use glance_core::fault::Fault;
 use glance_core::format::Formats;
 use glance_core::wire;
@@ -25,6 +27,7 @@ use crate::access_log::Line;
 use crate::base_url::{BaseUrls, Listener};
 use crate::caller::{challenged, identify, request_id};
 use crate::cors::Cors;
+use crate::plankton::{self, Arrival, Dialect, Place};
 use crate::service::{ImageService, Requester};
 use crate::v1::call::Call;
 use crate::v1::fault::{Failure, UNDECODABLE};
@@ -34,6 +37,7 @@ use crate::{connection, health, metrics, v1};
 /// What the requests of one reactor thread share.
 pub struct AppState {
     pub(crate) service: ImageService,
+    plankton: Option<Rc<Dialect>>,
     authenticator: Arc<dyn Authenticator>,
     rules: Arc<LiveRules>,
     edge: RefCell<Rc<Edge>>,
@@ -57,10 +61,31 @@ impl AppState {
         let edge = RefCell::new(Rc::new(Edge::new(service.config())));
         Self {
             service,
+            plankton: None,
             authenticator,
             rules,
             edge,
         }
+    }
+
+    /// The same, which serves Plankton if there is a dialect, and Glance unless that is alone.
+    #[must_use]
+    pub fn with_plankton(self, plankton: Option<Dialect>) -> Self {
+        Self {
+            plankton: plankton.map(Rc::new),
+            ..self
+        }
+    }
+
+    /// The rules as they are now.
+    pub(crate) fn rules(&self) -> Arc<RuleBook> {
+        self.rules.current()
+    }
+
+    /// What `path`, which is decoded, is for in Plankton, if it is of that dialect.
+    fn in_plankton<'a>(&self, path: &'a str) -> Option<(Rc<Dialect>, Place<'a>)> {
+        let dialect = self.plankton.as_ref()?;
+        Some((dialect.clone(), dialect.place(path)?))
     }
 
     fn edge(&self) -> Rc<Edge> {
@@ -122,7 +147,7 @@ async fn serve(request: HttpRequest, payload: web::Payload, state: Data<AppState
         None => {
             let edge = state.edge();
             let mut response = match *request.method() {
-                Method::OPTIONS => {
+                Method::OPTIONS if is_preflight(&request, &state) => {
                     seen.route = metrics::Route::Preflight;
                     preflight(&edge, &request)
                 }
@@ -133,11 +158,20 @@ async fn serve(request: HttpRequest, payload: web::Payload, state: Data<AppState
             response
         }
     };
-    response.head_mut().set_camel_case_headers(true);
+    let camel_case = !matches!(seen.route, metrics::Route::Plankton(_));
+    response.head_mut().set_camel_case_headers(camel_case);
     if let Some(line) = line {
         line.end(&request, &response, seen.requester, seen.route);
     }
     response
+}
+
+/// In Glance mode every OPTIONS is one; in Plankton only what a browser says to be one.
+fn is_preflight(request: &HttpRequest, state: &AppState) -> bool {
+    let asks = request
+        .headers()
+        .contains_key(ACCESS_CONTROL_REQUEST_METHOD);
+    asks || !path(request).is_ok_and(|path| state.in_plankton(&path).is_some())
 }
 
 /// Glance answers 200 to any OPTIONS, before it asks for a version or a token.
@@ -163,6 +197,18 @@ async fn answer(
         seen.route = metrics::Route::Health;
         return health::answer(request, &edge.config).await;
     }
+    if let Some((dialect, place)) = state.in_plankton(&path) {
+        seen.route = metrics::Route::in_plankton(place, request.method().as_str());
+        let arrival = Arrival {
+            request,
+            payload: payload.into_inner(),
+            state,
+            edge,
+            dialect,
+            place,
+        };
+        return plankton::answer(arrival, &mut seen.requester).await;
+    }
     let accept = request
         .headers()
         .get("accept")
@@ -172,7 +218,7 @@ async fn answer(
     if let Route::List(listing) = route {
         return version_list(edge, request, listing);
     }
-    let rules = state.rules.current();
+    let rules = state.rules();
     let identity = match identify(&*state.authenticator, &rules.policy, request).await {
         Ok(identity) => identity,
         Err(answer) => return answer,

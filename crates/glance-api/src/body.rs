@@ -123,6 +123,25 @@ pub(crate) async fn json(
     request: &HttpRequest,
     payload: &mut Payload,
 ) -> Result<Option<serde_json::Value>, Fault> {
+    let Some(document) = document(request, payload).await? else {
+        return Ok(None);
+    };
+    let value: serde_json::Value = serde_json::from_slice(&document)
+        .map_err(|_| Fault::explained(400, "Malformed JSON in request body."))?;
+    if value.is_object() || value.is_array() {
+        return Ok(Some(value));
+    }
+    Err(Fault::explained(
+        400,
+        "Unexpected body type. Expected list/dict.",
+    ))
+}
+
+/// The body of `request`, which is to be a small document; none if it has none. 413 if it is none.
+pub(crate) async fn document(
+    request: &HttpRequest,
+    payload: &mut Payload,
+) -> Result<Option<Bytes>, Fault> {
     let too_long = || {
         Fault::explained(
             413,
@@ -142,13 +161,5 @@ pub(crate) async fn json(
         }
         document.extend_from_slice(&chunk);
     }
-    let value: serde_json::Value = serde_json::from_slice(&document)
-        .map_err(|_| Fault::explained(400, "Malformed JSON in request body."))?;
-    if value.is_object() || value.is_array() {
-        return Ok(Some(value));
-    }
-    Err(Fault::explained(
-        400,
-        "Unexpected body type. Expected list/dict.",
-    ))
+    Ok(Some(document.freeze()))
 }

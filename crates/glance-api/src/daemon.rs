@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use actix_server::ServerHandle;
-use glance_auth::{AuthSetupError, Authenticator};
+use glance_auth::{Astakos, AuthSetupError, Authenticator};
 use glance_config::rules::{LiveRules, RuleSources, RulesError};
 use glance_config::{ApiConfig, Args, AuthFlavor, ConfigError, Loaded, chain};
 use glance_core::crypt::{CryptError, MetadataKey};
@@ -20,6 +20,7 @@ use tokio::sync::watch;
 use uuid::Uuid;
 
 use crate::app::{self, AppState};
+use crate::plankton::Dialect;
 use crate::registry::{Registry, RegistryTlsError};
 use crate::service::{ImageService, Leases, OwnToken, Recovery};
 use crate::tls::{self, TlsFileError};
@@ -109,6 +110,13 @@ fn start(args: Args) -> Result<(), DaemonError> {
         &config.astakos,
         &bind_host,
     )?;
+    // Each dialect has callers of its own where Astakos is told.
+    let in_plankton: Arc<dyn Authenticator> = match config.astakos.auth_url {
+        Some(_) if config.dialects.dialects.plankton => {
+            Arc::new(Astakos::for_users(&config.access, &config.astakos)?)
+        }
+        _ => authenticator.clone(),
+    };
     let rules = Arc::new(LiveRules::load(&config, &path)?);
     let stores = Arc::new(Stores::open(&config)?);
     let tls = tls::load(&config.listen)?;
@@ -124,7 +132,8 @@ fn start(args: Args) -> Result<(), DaemonError> {
         metrics::serve(metrics, stores.clone(), leases.clone()).map_err(DaemonError::Server)?;
     }
     let options = connection_options(&config, tls.clone());
-    let (publish, current) = watch::channel(Arc::new(config));
+    let as_started = Arc::new(config);
+    let (publish, current) = watch::channel(as_started.clone());
     let service = {
         let (stores, registry, current) = (stores.clone(), registry.clone(), current.clone());
         let vouching = authenticator.service_token();
@@ -151,11 +160,9 @@ fn start(args: Args) -> Result<(), DaemonError> {
         let recovery = Recovery::new(service(), own_token(flavor, &*authenticator));
         let (for_app, rules_of_app, watched_rules) = (service, rules.clone(), rules.clone());
         let server = connection::serve(listener, options, move || {
-            app::app(AppState::new(
-                for_app(),
-                authenticator.clone(),
-                rules_of_app.clone(),
-            ))
+            let state = AppState::new(for_app(), authenticator.clone(), rules_of_app.clone());
+            let dialect = Dialect::from_config(&as_started, in_plankton.clone());
+            app::app(state.with_plankton(dialect))
         })
         .map_err(DaemonError::Server)?;
         let reload = Reload {

@@ -11,9 +11,12 @@ pub mod daemon;
 mod health;
 pub mod inspect;
 mod metrics;
+pub mod plankton;
+mod query_string;
 mod registry;
 pub mod service;
 mod tls;
+mod transfer;
 mod v1;
 pub mod versions;
 

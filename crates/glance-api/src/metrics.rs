@@ -8,6 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use glance_metrics::{Counter, Gauge, Kind, Requests, RouteName, Text, process};
 use glance_store::stores::Stores;
 
+use crate::plankton::{self, Place};
 use crate::service::Leases;
 use crate::v1::{self, Action};
 use crate::versions;
@@ -41,6 +42,8 @@ pub(crate) struct Metrics {
 pub(crate) enum Route {
     /// A call of version 1.
     V1(Action),
+    /// A call of Plankton.
+    Plankton(plankton::Action),
     /// A version, but no call of it.
     Unknown,
     /// The list of versions, for whatever path.
@@ -65,7 +68,7 @@ impl Route {
         name("*", "(refused)"),
     ];
 
-    const COUNT: usize = Action::ALL.len() + Self::OTHERS.len();
+    const COUNT: usize = Action::ALL.len() + plankton::Action::ALL.len() + Self::OTHERS.len();
 
     /// What a request by `method` for `route` is for.
     pub(crate) fn of(route: &versions::Route<'_>, method: &str) -> Self {
@@ -77,10 +80,30 @@ impl Route {
         }
     }
 
+    /// What a request by `method` for a place of Plankton's is for.
+    pub(crate) fn in_plankton(place: Place<'_>, method: &str) -> Self {
+        match place {
+            Place::Call(path) => {
+                plankton::action(method, path).map_or(Self::Unknown, Self::Plankton)
+            }
+            Place::Versions => Self::Versions,
+            Place::Nowhere => Self::Unknown,
+        }
+    }
+
+    /// Whether its answer is image data, if all goes well.
+    pub(crate) fn is_download(self) -> bool {
+        matches!(
+            self,
+            Self::V1(Action::Show) | Self::Plankton(plankton::Action::Show)
+        )
+    }
+
     fn index(self) -> usize {
-        let calls = Action::ALL.len();
+        let calls = Action::ALL.len() + plankton::Action::ALL.len();
         match self {
             Self::V1(action) => action as usize,
+            Self::Plankton(action) => Action::ALL.len() + action as usize,
             Self::Unknown => calls,
             Self::Versions => calls + 1,
             Self::Redirect => calls + 2,
@@ -92,7 +115,10 @@ impl Route {
 
     fn names() -> Vec<RouteName> {
         let call = |action: &Action| name(action.method(), action.path());
-        Action::ALL.iter().map(call).chain(Self::OTHERS).collect()
+        let plankton = |action: &plankton::Action| name(action.method(), action.path());
+        let plankton = plankton::Action::ALL.iter().map(plankton);
+        let calls = Action::ALL.iter().map(call).chain(plankton);
+        calls.chain(Self::OTHERS).collect()
     }
 }
 
@@ -209,7 +235,10 @@ mod tests {
             Route::Preflight,
             Route::Refused,
         ];
+        let plankton = plankton::Action::ALL.iter();
+        let plankton = plankton.map(|action| Route::Plankton(*action));
         let calls = Action::ALL.iter().map(|action| Route::V1(*action));
+        let calls = calls.chain(plankton);
         let numbers: Vec<usize> = calls.chain(others).map(Route::index).collect();
         assert_eq!(numbers, (0..Route::COUNT).collect::<Vec<_>>());
         let names = Route::names();

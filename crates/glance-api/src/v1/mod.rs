@@ -3,7 +3,6 @@
 
 mod action;
 pub(crate) mod call;
-mod conditions;
 pub(crate) mod fault;
 mod headers;
 mod image_meta;
@@ -13,7 +12,6 @@ mod outcome;
 mod page;
 mod permissions;
 mod query;
-mod range;
 mod times;
 mod views;
 

@@ -2,8 +2,8 @@
 
 use glance_config::LimitsConfig;
 
-use super::query::{decode, pairs};
 use super::views::encoded;
+use crate::query_string::{decode, pairs};
 
 /// The value of `Link`, if the list of `count` images that ends with `last` fills its page.
 /// `url` is the list's own, without its query.

@@ -1,13 +1,10 @@
 //! The query of a list: what of it is checked here, and what is passed on to the registry.
 
-use std::borrow::Cow;
-use std::str::Utf8Error;
-
 use glance_core::fault::Fault;
 use glance_core::query::{FILTERS, PAGE, PROPERTY_PREFIX};
-use percent_encoding::percent_decode_str;
 
 use super::fault::UNDECODABLE;
+use crate::query_string::{decode, pairs};
 
 /// Filters and page as the registry takes them. Of a repeated parameter the last value counts;
 /// unknown ones are ignored, as in Glance.
@@ -36,25 +33,6 @@ pub(super) fn read(query: &str) -> Result<Vec<(String, String)>, Fault> {
         )),
         None => Ok(passed_on),
     }
-}
-
-/// The query's parameters as they came, still encoded. Python 2 takes `;` for `&`.
-pub(super) fn pairs(query: &str) -> impl Iterator<Item = (&str, &str)> {
-    query
-        .split(['&', ';'])
-        .filter(|pair| !pair.is_empty())
-        .map(|pair| pair.split_once('=').unwrap_or((pair, "")))
-}
-
-/// The text that a name or a value stands for.
-pub(super) fn decode(encoded: &str) -> Result<Cow<'_, str>, Utf8Error> {
-    if !encoded.contains(['%', '+']) {
-        return Ok(Cow::Borrowed(encoded));
-    }
-    let spaced = encoded.replace('+', " ");
-    Ok(Cow::Owned(
-        percent_decode_str(&spaced).decode_utf8()?.into_owned(),
-    ))
 }
 
 /// Glance checks these four and `is_public` itself and leaves the others to the registry.

@@ -1,29 +1,24 @@
 //! `GET /images/ID`: the data of an image, or a part of it, with its metadata as headers.
 
 use actix_web::HttpResponse;
-use actix_web::body::{BodyStream, BoxBody, MessageBody, SizedStream};
 use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCEPT_RANGES, CONTENT_RANGE, CONTENT_TYPE, HeaderMap, HeaderValue, RANGE,
 };
-use futures_util::{StreamExt, TryStreamExt, stream};
 use glance_core::fault::Fault;
 use glance_core::image::{Image, ImageStatus};
 use glance_core::policy::Target;
-use glance_store::data::{DataSource, ImageData};
-use glance_store::error::StoreError;
+use glance_store::data::ImageData;
 use glance_store::store::ByteRange;
 
 use super::super::call::Call;
-use super::super::conditions::{Validators, Verdict};
 use super::super::fault::Failure;
 use super::super::outcome::During;
-use super::super::range::{Requested, requested};
 use super::super::views;
 use super::find;
-use crate::connection;
 use crate::service::ServiceError;
+use crate::transfer::{self, Requested, Validators, Verdict, requested};
 
 /// Sends the data. What the client has already, or asks for a part of, is decided here; Glance's v1
 /// always sends everything.
@@ -45,7 +40,7 @@ pub(in crate::v1) async fn show(
     call.enforce_for("download_image", &Target::Image(&image))?;
     call.hide_properties(&mut image);
 
-    match Validators::of(&image).judge(call.request.headers()) {
+    match validators(&image).judge(call.request.headers()) {
         Verdict::Send => {}
         Verdict::NotModified => {
             let mut response = HttpResponse::NotModified().finish();
@@ -71,6 +66,11 @@ pub(in crate::v1) async fn show(
     // The store knows better than the record, which an administrator can change.
     put_size(&mut image, data.size);
     Ok(respond(call, StatusCode::OK, &image, data))
+}
+
+/// Data never changes, so it has been so since the image was registered.
+fn validators(image: &Image) -> Validators<'_> {
+    Validators::new(image.checksum.as_deref(), image.created_at)
 }
 
 async fn find_active(call: &Call, id: &str) -> Result<Image, Failure> {
@@ -102,7 +102,7 @@ async fn size(call: &Call, image: &Image) -> Result<Option<u64>, Failure> {
 /// The `Range` that counts.
 fn asked_for<'a>(call: &'a Call, image: &Image) -> Option<&'a str> {
     let range = call.header(RANGE)?;
-    let permitted = Validators::of(image).permit_range(call.request.headers());
+    let permitted = validators(image).permit_range(call.request.headers());
     permitted.then_some(range)
 }
 
@@ -134,7 +134,11 @@ fn put_content_range(headers: &mut HeaderMap, range: String) {
 }
 
 fn respond(call: &Call, status: StatusCode, image: &Image, data: ImageData) -> HttpResponse {
-    let mut response = HttpResponse::build(status).body(body(call, data));
+    let mut response = HttpResponse::build(status).body(transfer::body(
+        &call.request,
+        &call.requester.request_id,
+        data,
+    ));
     let headers = response.headers_mut();
     headers.insert(
         CONTENT_TYPE,
@@ -148,28 +152,4 @@ fn describe(image: &Image, headers: &mut HeaderMap) {
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     views::describe(image, headers);
     views::put_last_modified(image, headers);
-}
-
-/// The data as a body: by the kernel where it can be, else piece by piece. If the data breaks off,
-/// so does the connection: a client never takes a part for the whole.
-fn body(call: &Call, data: ImageData) -> BoxBody {
-    let size = data.size;
-    if let DataSource::File(file) = &data.source
-        && let Some(connection) = connection::handle(&call.request)
-    {
-        return connection
-            .send_file(file.file.clone(), file.offset, file.length)
-            .boxed();
-    }
-    let id = call.requester.request_id.clone();
-    let pieces = data
-        .into_stream()
-        .map_ok(|batch| stream::iter(batch).map(Ok::<_, StoreError>));
-    let pieces = pieces.try_flatten().inspect_err(move |error| {
-        log::error!("{id}: the data of an image breaks off: {error}");
-    });
-    match size {
-        Some(size) => SizedStream::new(size, pieces).boxed(),
-        None => BodyStream::new(pieces).boxed(),
-    }
 }

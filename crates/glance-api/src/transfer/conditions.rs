@@ -1,4 +1,4 @@
-//! Conditional requests on image data (RFC 9110, section 13), which Glance's v1 ignores.
+//! Conditional requests on image data (RFC 9110, section 13), which neither original knows.
 
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -6,12 +6,11 @@ use actix_web::http::header::{
     HeaderMap, HeaderName, HttpDate, IF_MATCH, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE,
     IF_UNMODIFIED_SINCE,
 };
-use glance_core::image::Image;
 use glance_core::timestamp::Timestamp;
 
 /// What the conditions of a request come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(crate) enum Verdict {
     /// They hold: send the data.
     Send,
     /// The client has it already: 304.
@@ -20,20 +19,16 @@ pub(super) enum Verdict {
     Failed,
 }
 
-/// What identifies the data of an image: its checksum, and when the image was registered.
+/// What identifies the data of an image: its checksum, and since when it has been so.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Validators<'a> {
+pub(crate) struct Validators<'a> {
     etag: Option<&'a str>,
     modified: i64,
 }
 
 impl<'a> Validators<'a> {
-    /// The validators of the data of `image`.
-    pub(super) fn of(image: &'a Image) -> Self {
-        Self::new(image.checksum.as_deref(), image.created_at)
-    }
-
-    fn new(etag: Option<&'a str>, modified: Timestamp) -> Self {
+    /// The validators of data with this checksum, which has been as it is since `modified`.
+    pub(crate) fn new(etag: Option<&'a str>, modified: Timestamp) -> Self {
         Self {
             etag,
             modified: modified.utc().timestamp(),
@@ -41,7 +36,7 @@ impl<'a> Validators<'a> {
     }
 
     /// Decides about a GET.
-    pub(super) fn judge(&self, headers: &HeaderMap) -> Verdict {
+    pub(crate) fn judge(&self, headers: &HeaderMap) -> Verdict {
         if headers.contains_key(IF_MATCH) {
             if !self.is_among(headers, IF_MATCH, Comparison::Strong) {
                 return Verdict::Failed;
@@ -60,7 +55,7 @@ impl<'a> Validators<'a> {
     }
 
     /// Whether a range may be answered by a part: there is no `If-Range`, or it names this data.
-    pub(super) fn permit_range(&self, headers: &HeaderMap) -> bool {
+    pub(crate) fn permit_range(&self, headers: &HeaderMap) -> bool {
         if !headers.contains_key(IF_RANGE) {
             return true;
         }

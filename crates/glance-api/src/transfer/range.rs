@@ -4,7 +4,7 @@ use glance_store::store::ByteRange;
 
 /// What a `Range` header comes to for data of a known size.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Requested {
+pub(crate) enum Requested {
     /// Everything: the header is none that we follow.
     ///
     /// Several ranges at once are such a case: the standard allows the whole as the answer, and
@@ -17,7 +17,7 @@ pub(super) enum Requested {
 }
 
 /// What `header` asks for of `size` bytes.
-pub(super) fn requested(header: &str, size: u64) -> Requested {
+pub(crate) fn requested(header: &str, size: u64) -> Requested {
     let Some((unit, set)) = header.split_once('=') else {
         return Requested::Whole;
     };
