@@ -117,6 +117,29 @@ fn a_token_is_good_until_it_expires_or_is_revoked() {
 }
 
 #[test]
+fn a_token_that_pithos_refuses_already_is_refused() {
+    let story = Story::begin();
+    let synnefo = story.synnefo;
+    let alice = &story.alice;
+    let id = story.register(alice, "x", b"data");
+    let token = synnefo.issue("alice", 1000);
+    let by_token = |request: Request| story.cloud.send(request.header("X-Auth-Token", &token));
+    by_token(get("/images/")).expect(200);
+    synnefo.revoke(&token);
+    // We know it still, and Pithos does not.
+    let registration = story.registration(alice, "y", "x");
+    let answers = [
+        by_token(get("/images/")),
+        by_token(get(&format!("/images/{id}/members"))),
+        by_token(registration),
+    ];
+    for answer in answers {
+        fault(answer, 401);
+    }
+    assert_eq!(story.names(alice, ""), ["x"]);
+}
+
+#[test]
 fn many_requests_with_a_new_token_are_one_question() {
     let synnefo = Synnefo::shared();
     let astakos = FaultProxy::before(&synnefo.astakos());

@@ -185,6 +185,22 @@ fn a_list_must_have_the_form_of_one() {
 }
 
 #[test]
+fn members_that_come_at_once_are_all_members() {
+    let story = Story::begin();
+    let alice = &story.alice;
+    let id = story.register(alice, "m", b"data");
+    let names: Vec<_> = (0..12).map(|number| format!("somebody-{number}")).collect();
+    std::thread::scope(|scope| {
+        for name in &names {
+            scope.spawn(|| story.add_member(alice, &id, name).expect(204));
+        }
+    });
+    let mut all = [names, vec![alice.uuid.clone()]].concat();
+    all.sort();
+    assert_eq!(story.members(alice, &id), all);
+}
+
+#[test]
 fn sharing_in_pithos_is_membership() {
     let story = Story::begin();
     let (alice, bob, carol) = (&story.alice, &story.bob, &story.carol);

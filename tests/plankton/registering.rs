@@ -167,6 +167,23 @@ fn registering_again_resets_everything() {
 }
 
 #[test]
+fn registering_one_object_many_times_at_once_makes_one_image() {
+    let story = Story::begin();
+    let alice = &story.alice;
+    story.upload(alice, "o", b"data");
+    std::thread::scope(|scope| {
+        for _ in 0..10 {
+            scope.spawn(|| {
+                story
+                    .send(alice, story.registration(alice, "o", "o"))
+                    .expect(200)
+            });
+        }
+    });
+    assert_eq!(story.names(alice, ""), ["o"]);
+}
+
+#[test]
 fn underscores_in_the_names_of_headers_are_dashes() {
     let story = Story::begin();
     let alice = &story.alice;

@@ -134,6 +134,8 @@ fn wrong_values_change_nothing() {
         ("X-Image-Meta-Container-Format", "zip"),
         ("X-Image-Meta-Container-Format", ""),
         ("X-Image-Meta-Name", &long),
+        ("X-Image-Meta-Name", ""),
+        ("X-Image-Meta-Foo", "x"),
         ("X-Image-Meta-Property-v", &long),
         ("X-Image-Meta-Location", &story.location(alice, "x")),
         ("X-Image-Meta-Store", "pithos"),
@@ -145,11 +147,21 @@ fn wrong_values_change_nothing() {
         let both = [("X-Image-Meta-Property-new", "v"), (header, value)];
         fault(story.update(alice, &id, &both), 400);
     }
-    let nameless = story.update(alice, &id, &[("X-Image-Meta-Name", "")]);
-    assert!(matches!(nameless.status, 400 | 404), "{}", nameless.status);
     let image = story.listed(alice, &id);
     assert_eq!(image["name"], "x");
     assert_eq!(image["properties"], json!({}));
+}
+
+#[test]
+fn a_size_may_be_named_if_it_is_right() {
+    let story = Story::begin();
+    let alice = &story.alice;
+    let id = story.register(alice, "x", b"12345");
+    let sum = story.show(alice, &id).meta("Checksum").to_owned();
+    let right = [("X-Image-Meta-Size", "5"), ("X-Image-Meta-Checksum", &sum)];
+    let shown = story.update(alice, &id, &right).expect(200);
+    assert_eq!(shown.meta("Size"), "5");
+    fault(story.update(alice, &id, &[("X-Image-Meta-Size", "6")]), 400);
 }
 
 #[test]
