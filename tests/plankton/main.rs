@@ -8,6 +8,7 @@
 )]
 
 mod addresses;
+mod bad_input;
 mod callers;
 mod data;
 mod dialects;
