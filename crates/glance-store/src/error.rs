@@ -59,6 +59,9 @@ pub enum StoreError {
     /// The store does not let the service write.
     #[error("permission to write image storage media denied")]
     Forbidden,
+    /// The store does not take the token of the caller, who must get a new one.
+    #[error("the store does not take the caller's token")]
+    Unauthorized,
     /// An outside source gave another answer than its data.
     #[error("the source answers with status {0}")]
     Answered(u16),

@@ -22,6 +22,14 @@ impl Level {
         )
     }
 
+    /// To whom names an object that is no image.
+    fn no_image(self, id: &str) -> Fault {
+        match self.always_explains() {
+            true => Fault::new(404, "Image not found"),
+            false => Fault::new(404, format!("Object '{id}' does not exist.")),
+        }
+    }
+
     fn not_found(self) -> Fault {
         Fault::new(404, self.words("Image not found"))
     }
@@ -30,11 +38,17 @@ impl Level {
     pub(super) fn fault(self, error: PlanktonError) -> Fault {
         let fault = match &error {
             PlanktonError::InvalidId => Fault::new(self.no_uuid(), self.words("Image not found")),
+            PlanktonError::NotFound {
+                id,
+                unregistered: true,
+            } => self.no_image(id),
             PlanktonError::NotFound { .. } => self.not_found(),
-            PlanktonError::NameRequired { id } => {
-                Fault::new(self.nameless(), format!("Object '{id}' does not exist."))
-            }
+            PlanktonError::NameRequired { id } => match self.nameless() {
+                404 => self.no_image(id),
+                status => Fault::new(status, "Invalid image name"),
+            },
             PlanktonError::Forbidden | PlanktonError::NotAllowed => self.refusal(),
+            PlanktonError::Unauthorized => bad_token(),
             PlanktonError::NoSuchObject => Fault::new(404, self.words("File not found")),
             PlanktonError::SizeDiffers { .. } => Fault::bad_request("Invalid 'size' field"),
             PlanktonError::ChecksumDiffers => Fault::bad_request("Invalid checksum field"),
@@ -95,7 +109,7 @@ fn unavailable() -> Fault {
 pub(super) fn unidentified(error: AuthError) -> Fault {
     match error {
         AuthError::Unauthorized => no_token(),
-        AuthError::Rejected => Fault::new(401, "Access denied. Invalid authentication token"),
+        AuthError::Rejected => bad_token(),
         AuthError::Refused(answer) => Fault::passed_on(401, "UNAUTHORIZED", &answer),
         // Synnefo answers 500 here.
         AuthError::Unavailable => Fault::new(
@@ -104,6 +118,11 @@ pub(super) fn unidentified(error: AuthError) -> Fault {
         ),
         AuthError::Malformed(reason) => Fault::bad_request(reason),
     }
+}
+
+/// What somebody hears whose token is none, or none any more.
+fn bad_token() -> Fault {
+    Fault::new(401, "Access denied. Invalid authentication token")
 }
 
 /// What somebody hears who says nothing of who it is.

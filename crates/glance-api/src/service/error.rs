@@ -4,6 +4,9 @@ use glance_registry_client::RegistryError;
 use glance_store::error::{DataError, StoreError};
 use thiserror::Error;
 
+/// To a caller whose token was good for us and is none for the store.
+const REFUSED_TOKEN: &str = "The store does not take this token any more.";
+
 /// Why the service did not do what was asked.
 #[derive(Debug, Error)]
 pub enum ServiceError {
@@ -184,6 +187,7 @@ impl From<StoreError> for ServiceError {
             StoreError::Data(error) => Self::Data(error),
             StoreError::Full => Self::StoreFull,
             StoreError::Forbidden => Self::StoreForbidden,
+            StoreError::Unauthorized => Self::Unauthorized(REFUSED_TOKEN.to_owned()),
             other => Self::Store(other),
         }
     }

@@ -133,7 +133,7 @@ impl Account {
         // A caller's token that ended is no trouble of the store's.
         Err(match self.is_ours {
             true => PithosError::Token.into(),
-            false => StoreError::Forbidden,
+            false => StoreError::Unauthorized,
         })
     }
 

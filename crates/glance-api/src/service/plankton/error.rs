@@ -18,6 +18,8 @@ pub enum PlanktonError {
     NotFound {
         /// As the caller named it.
         id: String,
+        /// Whether there was one, which has been unregistered.
+        unregistered: bool,
     },
     /// The update would leave the image without a name.
     #[error("image {id} would have no name")]
@@ -32,6 +34,9 @@ pub enum PlanktonError {
     /// write. Also: a protected image of Glance mode.
     #[error("the caller may not change the image")]
     NotAllowed,
+    /// Pithos does not take the caller's token, which was good a moment ago.
+    #[error("Pithos does not take the caller's token")]
+    Unauthorized,
     /// A registration names an object that is not there.
     #[error("there is no object at the location")]
     NoSuchObject,
@@ -88,10 +93,18 @@ pub enum PlanktonError {
 }
 
 impl PlanktonError {
+    /// There is no image of this id, and nobody knows that there ever was.
+    pub(super) fn not_found(id: &str) -> Self {
+        Self::NotFound {
+            id: id.to_owned(),
+            unregistered: false,
+        }
+    }
+
     /// What a failure of the registry's means.
     pub(super) fn from_registry(error: RegistryError, id: &str) -> Self {
         match error {
-            RegistryError::Refused { status: 404, .. } => Self::NotFound { id: id.to_owned() },
+            RegistryError::Refused { status: 404, .. } => Self::not_found(id),
             RegistryError::Refused { status: 409, .. } => Self::Taken,
             RegistryError::Refused { status: 413, .. } => Self::TooManyItems,
             error => ServiceError::from_registry(error, id).into(),
@@ -102,7 +115,7 @@ impl PlanktonError {
 impl From<ServiceError> for PlanktonError {
     fn from(error: ServiceError) -> Self {
         match error {
-            ServiceError::NotFound { id } => Self::NotFound { id },
+            ServiceError::NotFound { id } => Self::not_found(&id),
             ServiceError::Forbidden(_) | ServiceError::Protected { .. } => Self::NotAllowed,
             ServiceError::Store(source) => source.into(),
             ServiceError::Registry(source) => Self::Unavailable(Box::new(source)),
@@ -116,6 +129,7 @@ impl From<StoreError> for PlanktonError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Forbidden => Self::Forbidden,
+            StoreError::Unauthorized => Self::Unauthorized,
             StoreError::UnknownStore(_) => Self::NoPithos,
             other => Self::Unavailable(Box::new(other)),
         }

@@ -66,7 +66,7 @@ impl ImageService {
         id: &str,
     ) -> Result<Found, PlanktonError> {
         let image = self.record(requester, id).await?;
-        let not_found = || PlanktonError::NotFound { id: id.to_owned() };
+        let not_found = || PlanktonError::not_found(id);
         if is_registered(&image) {
             let known = self.known_place(&image).ok_or_else(not_found)?;
             let seen = self.look(&requester.identity, &known.location).await?;
@@ -92,14 +92,19 @@ impl ImageService {
         let usual = uuid.hyphenated().to_string();
         let mut spellings = vec![usual.as_str()];
         spellings.extend(Some(id).filter(|id| *id != usual));
+        let mut unregistered = false;
         for id in spellings {
             match self.find(&service, id).await {
                 Ok(image) if !image.deleted && is_there(image.status) => return Ok(image),
-                Ok(_) | Err(ServiceError::NotFound { .. }) => {}
+                Ok(image) => unregistered = unregistered || is_registered(&image),
+                Err(ServiceError::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(PlanktonError::NotFound { id: id.to_owned() })
+        Err(PlanktonError::NotFound {
+            id: id.to_owned(),
+            unregistered,
+        })
     }
 
     /// The image together with its object, if what was seen is its object: another one in its place
@@ -135,11 +140,15 @@ impl ImageService {
             change.size = size;
             change.checksum = Some(seen.facts.hash.clone());
         }
-        // What others are told of the sharing may not be all of it.
+        // What others are told of the sharing may not be all of it, but everybody is everybody.
         if owns(&requester.identity, &known.location.account) {
             follow_sharing(&mut known.notes, &mut change, &seen);
+        } else if seen.is_public() && !image.is_public {
+            let writers = known.notes.writers.clone();
+            known.notes.follow_sharing(&seen.facts.readers, &writers);
+            change.is_public = Some(true);
         }
-        let changed = known.notes != before || change.size.is_some();
+        let changed = known.notes != before || change.size.is_some() || change.is_public.is_some();
         if changed {
             let written = match self.registered_place(&known.location, known.notes.clone()) {
                 Ok(place) => {

@@ -84,6 +84,7 @@ impl ImageService {
             Ok(Some(data)) => Ok(data),
             Ok(None) | Err(PlanktonError::DataChanged { .. }) => Err(gone()),
             Err(PlanktonError::Forbidden) => Err(ServiceError::Forbidden(String::new())),
+            Err(PlanktonError::Unauthorized) => Err(StoreError::Unauthorized.into()),
             Err(PlanktonError::Service(error)) => Err(error),
             Err(error) => {
                 let error = std::io::Error::other(error);

@@ -218,7 +218,7 @@ async fn tokens_that_ended_are_the_callers_trouble_or_ours() {
     let (store, location) = shared().await;
     for user in ["dave", "erin"] {
         let seen = facts(&store, &location, user).await;
-        assert!(matches!(seen, Err(StoreError::Forbidden)), "{seen:?}");
+        assert!(matches!(seen, Err(StoreError::Unauthorized)), "{seen:?}");
     }
     let config = PithosConfig {
         pithos_store_token: Some(Secret::new(token("dave"))),
