@@ -9,9 +9,9 @@ use crate::secret::Secret;
 options! {
     /// How tokens are validated with Astakos.
     pub struct AstakosConfig in "astakos" {
-        /// The address of Astakos' identity service, such as
-        /// https://accounts.example.org/identity/v2.0. Needed by the flavor astakos. Where it is
-        /// set, the callers of the dialect plankton are known by Astakos, whatever the flavor is.
+        /// The address of Astakos' identity service, such as https://host/identity/v2.0 (which its
+        /// catalogue has as publicURL). Needed by the flavor astakos. Where it is set, the callers
+        /// of the dialect plankton are known by Astakos, whatever the flavor is.
         auth_url: Option<String> = unset, restart;
         /// Seconds for which a validated token is believed without asking again, so the time in
         /// which a revocation is noticed. Never longer than the token lives. 0 or less: Astakos is
