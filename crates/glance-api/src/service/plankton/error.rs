@@ -18,7 +18,7 @@ pub enum PlanktonError {
     NotFound {
         /// As the caller named it.
         id: String,
-        /// Whether there was one, which has been unregistered.
+        /// Whether there was one, which has been unregistered or deleted.
         unregistered: bool,
     },
     /// The update would leave the image without a name.

@@ -96,7 +96,8 @@ impl ImageService {
         for id in spellings {
             match self.find(&service, id).await {
                 Ok(image) if !image.deleted && is_there(image.status) => return Ok(image),
-                Ok(image) => unregistered = unregistered || is_registered(&image),
+                // What kind of image it was, its record does not say any more.
+                Ok(_) => unregistered = true,
                 Err(ServiceError::NotFound { .. }) => {}
                 Err(error) => return Err(error.into()),
             }
