@@ -370,7 +370,7 @@ fn a_token_that_expires_is_refused_and_an_upload_that_has_begun_goes_on() {
 fn without_keystone_known_tokens_go_on_and_others_are_told_to_come_back() {
     let keystone = Keystone::start(&[]);
     let mut cloud = setup(&keystone.address())
-        .both("keystone_authtoken", "http_connect_timeout", "1")
+        .both("keystone_authtoken", "http_connect_timeout", "3")
         .both("keystone_authtoken", "http_request_max_retries", "1")
         .start();
     let [alice, bob, carol] = ["alice", "bob", "carol"].map(|user| keystone.token(user));
@@ -392,17 +392,35 @@ fn without_keystone_known_tokens_go_on_and_others_are_told_to_come_back() {
     for _ in 0..20 {
         unavailable(cloud.send(list(&carol)));
     }
-    // As long as it starts, it may be slow again.
-    eventually("each reason is told once", 5, || {
-        cloud.api().log().matches("ERROR").count() == 2
-    });
     keystone.start_again();
     eventually("it is back", 10, || cloud.send(list(&carol)).status == 200);
-    let log = cloud.api().log();
-    assert!(log.contains("it does not answer in 1 seconds"), "{log}");
+    let mut log = String::new();
+    eventually("it says that it is over", 5, || {
+        log = cloud.api().log();
+        log.matches("validates tokens again").count() >= 2
+    });
+    assert!(log.contains("it does not answer in 3 seconds"), "{log}");
     assert!(log.contains("it cannot be reached"), "{log}");
-    assert_eq!(log.matches("validates tokens again").count(), 2, "{log}");
+    no_reason_is_told_twice(&log);
     cloud.stop();
+}
+
+/// A machine that is busy has Keystone fail more often than the story does: what counts is that no
+/// reason is told again before another, or before it is over.
+#[track_caller]
+fn no_reason_is_told_twice(log: &str) {
+    let mut told = None;
+    for line in log.lines() {
+        let Some((_, said)) = line.split_once("] Keystone at ") else {
+            continue;
+        };
+        let over = said.ends_with("validates tokens again");
+        if over {
+            assert!(told.take().is_some(), "{log}");
+        } else {
+            assert_ne!(told.replace(said), Some(said), "{log}");
+        }
+    }
 }
 
 #[test]

@@ -479,6 +479,10 @@ fn a_copy_that_dies_with_its_daemon_is_killed_after_a_restart() {
     cloud.take_api().kill();
     cloud.start_api();
     cloud.images_of(&owner).becomes(&id, "killed", 30);
+    let reason = format!("image {id} is killed: its upload was abandoned");
+    eventually("the reason is logged", 10, || {
+        cloud.logs().contains(&reason)
+    });
     finish(cloud);
 }
 

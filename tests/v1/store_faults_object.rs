@@ -8,7 +8,7 @@ use functional::{AzureContainer, Fault, FaultProxy, Service, Setup, Trouble, Whe
 
 use crate::ranges::parts_cost_one_request;
 use crate::store_faults_scene::{
-    Case, Comes, Does, Kind, LOST, NOTHING, Size, lose, misname, play,
+    Case, Comes, DRIP, Does, Kind, LOST, NOTHING, Size, lose, misname, play,
 };
 
 #[path = "../../crates/glance-store/src/object/emulation.rs"]
@@ -159,6 +159,8 @@ fn cases(asked: &Asked) -> Vec<Case> {
         case("answer lost", Upload(Small), vec![(put().once(), Fault::ResetHead)], Done),
         case("answers lost", Upload(Small), vec![(put(), Fault::ResetHead)], Done),
         case("stall within", Upload(Small), vec![(put().once(), up(Trouble::Stall(100_000)))], Done),
+        case("one slow drip", Upload(Small), vec![(put().once(), up(DRIP))], Done),
+        case("only slow drips", Upload(Small), vec![(put(), up(DRIP))], Refused(503)),
         case("reset within", Upload(Small), vec![(put().once(), up(Trouble::Reset(100_000)))], Done),
         case("resets within", Upload(Small), vec![(put(), up(Trouble::Reset(100_000)))], Refused(503)),
         case("truncated", Upload(Small), vec![(put().once(), up(Trouble::Cut(100_000)))], asked.truncated),
@@ -172,6 +174,7 @@ fn cases(asked: &Asked) -> Vec<Case> {
         case("answers of a part stalled", Upload(Large), vec![(part(), Fault::StallHead)], Refused(503)),
         case("answer of a part lost", Upload(Unsized), vec![(part().once(), Fault::ResetHead)], Done),
         case("stall within a part", Upload(Large), vec![(part().once(), up(Trouble::Stall(200_000)))], Done),
+        case("slow drip of a part", Upload(Large), vec![(part().once(), up(DRIP))], Done),
         case("reset within a part", Upload(Large), vec![(part().once(), up(Trouble::Reset(200_000)))], Done),
         case("resets within a part", Upload(Large), vec![(part(), up(Trouble::Reset(200_000)))], Refused(503)),
         case("a part changed", Upload(Large), vec![(part(), up(Trouble::Flip(200_000)))], Refused(503)),
@@ -191,6 +194,8 @@ fn cases(asked: &Asked) -> Vec<Case> {
         case("forbidden", Download(Large), vec![(get(), Fault::plain("403 Forbidden"))], Refused(503)),
         case("one stall within", Download(Large), vec![(get().once(), down(Trouble::Stall(3_000_000)))], Done),
         case("only stalls within", Download(Large), vec![(get(), down(Trouble::Stall(1_000)))], Cut),
+        case("one slow drip", Download(Large), vec![(get().once(), down(DRIP))], Done),
+        case("only slow drips", Download(Large), vec![(get(), down(DRIP))], Cut),
         case("one reset within", Download(Large), vec![(get().once(), down(Trouble::Reset(3_000_000)))], Done),
         case("only resets within", Download(Large), vec![(get(), down(Trouble::Reset(1_000)))], Cut),
         case("one truncation", Download(Large), vec![(get().once(), down(Trouble::Cut(3_000_000)))], Done),

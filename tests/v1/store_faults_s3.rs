@@ -5,7 +5,9 @@ use std::path::Path;
 
 use functional::{Canned, Fault, Service, Setup, SwiftAccount, Trouble, When};
 
-use crate::store_faults_scene::{Case, Comes, Does, Kind, LOST, Size, lose, misname, play, swift};
+use crate::store_faults_scene::{
+    Case, Comes, DRIP, Does, Kind, LOST, Size, lose, misname, play, swift,
+};
 
 fn kind(configured: fn(Setup, &str, usize) -> Setup) -> Kind {
     Kind {
@@ -96,6 +98,8 @@ fn cases() -> Vec<Case> {
         case("answer lost", Upload(Small), vec![(put().once(), Fault::ResetHead)], Done),
         case("answers lost", Upload(Small), vec![(put(), Fault::ResetHead)], Done),
         case("stall within", Upload(Small), vec![(put().once(), up(Trouble::Stall(100_000)))], Done),
+        case("one slow drip", Upload(Small), vec![(put().once(), up(DRIP))], Done),
+        case("only slow drips", Upload(Small), vec![(put(), up(DRIP))], Refused(503)),
         case("reset within", Upload(Small), vec![(put().once(), up(Trouble::Reset(100_000)))], Done),
         case("resets within", Upload(Small), vec![(put(), up(Trouble::Reset(100_000)))], Refused(503)),
         case("truncated", Upload(Small), vec![(put().once(), up(Trouble::Cut(100_000)))], Done),
@@ -111,6 +115,7 @@ fn cases() -> Vec<Case> {
         case("stalls at a part", Upload(Large), vec![(part(), Fault::StallHead)], Refused(503)),
         case("answer of a part lost", Upload(Large), vec![(part().once(), Fault::ResetHead)], Done),
         case("stall within a part", Upload(Large), vec![(part().once(), up(Trouble::Stall(1_000_000)))], Done),
+        case("slow drip of a part", Upload(Large), vec![(part().once(), up(DRIP))], Done),
         case("reset within a part", Upload(Large), vec![(part().once(), up(Trouble::Reset(1_000_000)))], Done),
         case("resets within a part", Upload(Unsized), vec![(part(), up(Trouble::Reset(1_000_000)))], Refused(503)),
         case("a part changed", Upload(Large), vec![(part(), up(Trouble::Flip(1_000_000)))], Refused(503)),
@@ -134,14 +139,16 @@ fn cases() -> Vec<Case> {
         case("forbidden", Download(Large), vec![(get(), Fault::plain("403 Forbidden"))], Refused(503)),
         case("one stall within", Download(Large), vec![(get().once(), down(Trouble::Stall(3_000_000)))], Done),
         case("only stalls within", Download(Large), vec![(get(), down(Trouble::Stall(1_000)))], Cut),
+        case("one slow drip", Download(Large), vec![(get().once(), down(DRIP))], Done),
+        case("only slow drips", Download(Large), vec![(get(), down(DRIP))], Cut),
         case("one reset within", Download(Large), vec![(get().once(), down(Trouble::Reset(3_000_000)))], Done),
         case("only resets within", Download(Large), vec![(get(), down(Trouble::Reset(1_000)))], Cut),
         case("one truncation", Download(Large), vec![(get().once(), down(Trouble::Cut(3_000_000)))], Done),
         case("only truncations", Download(Large), vec![(get(), down(Trouble::Cut(1_000)))], Cut),
         case("changed early", Download(Large), vec![(get(), down(Trouble::Flip(10)))], Cut),
         case("changed late", Download(Small), vec![(get(), down(Trouble::Flip(300_006)))], Cut),
-        case("shorter", Download(Large), vec![(get(), down(Trouble::Shorter(1)))], Refused(404)),
-        case("longer", Download(Large), vec![(get(), down(Trouble::Longer(1)))], Refused(404)),
+        case("shorter", Download(Large), vec![(get(), down(Trouble::Shorter(1)))], Refused(503)),
+        case("longer", Download(Large), vec![(get(), down(Trouble::Longer(1)))], Refused(503)),
         case("bytes after the end", Download(Large), vec![(get(), down(Trouble::Trailing(100)))], Done),
         case("another ETag", Download(Small), vec![(get(), other_tag())], Done),
         case("another ETag afterwards", Download(Large), vec![(get().once(), down(Trouble::Cut(3_000_000))), (get(), other_tag())], Cut),

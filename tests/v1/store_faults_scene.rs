@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use functional::{
-    Cloud, Fault, FaultProxy, Images, Request, Service, Setup, When, eventually, md5_hex,
+    Cloud, Fault, FaultProxy, Images, Request, Service, Setup, Trouble, When, eventually, md5_hex,
     patterned, within,
 };
 
@@ -80,6 +80,9 @@ pub(crate) struct Kind {
 
 /// In no name.
 pub(crate) const NOTHING: &str = "//";
+
+/// Never silent, and never at an end: whoever waits for it must not wait for silence only.
+pub(crate) const DRIP: Trouble = Trouble::Drip(1, Duration::from_millis(100));
 
 /// A service of its own with a store behind a proxy of its own.
 struct Lane<'a> {

@@ -39,7 +39,7 @@ options! {
         s3_store_thread_pools: NonZeroUsize = "10", restart, was ["DEFAULT/s3_store_thread_pools"];
         /// MiB that the parts of all uploads may hold together, besides one part for each upload.
         /// Not Glance's.
-        s3_store_upload_memory: u32 = "40", restart;
+        s3_store_upload_memory: u32 = "30", restart;
         /// A file of certificates in PEM form that the server is checked against, instead of the
         /// system's.
         s3_store_cacert: Option<PathBuf> = unset, restart;

@@ -68,7 +68,9 @@ pub async fn check(store: &dyn ImageStore, caller: &Identity) -> Result<Vec<Step
     }
     let failed = |step| move |source| CheckError { step, source };
     let id = ImageId::generate();
-    let content: Vec<u8> = (0..LENGTH).map(|n| (n.wrapping_mul(31) >> 3) as u8).collect();
+    let content: Vec<u8> = (0..LENGTH)
+        .map(|n| (n.wrapping_mul(31) >> 3) as u8)
+        .collect();
     let content = Bytes::from(content);
     let batch = content.chunks(65_536).map(|piece| content.slice_ref(piece));
     let source = stream::iter([Ok(batch.collect::<Batch>())]);

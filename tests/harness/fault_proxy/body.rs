@@ -26,12 +26,13 @@ pub(super) enum End {
     ReceiverGone,
 }
 
-/// Passes a body on, with what `trouble` makes of it.
+/// Passes a body on, with what `trouble` makes of it. What drips ends with a reset when it `is_over`.
 pub(super) fn pass(
     from: &mut impl BufRead,
     to: &mut impl Write,
     framing: Framing,
     trouble: Option<Trouble>,
+    is_over: &dyn Fn() -> bool,
 ) -> End {
     let mut source = Source::new(from, framing);
     let mut way = Way::new(trouble);
@@ -43,14 +44,29 @@ pub(super) fn pass(
             break;
         }
         let (piece, end) = way.through(piece);
-        if send(to, framing, &piece, trouble).is_err() {
-            return End::ReceiverGone;
+        let sent = match trouble {
+            Some(Trouble::Drip(bytes, pause)) => {
+                let mut drops = piece.chunks(bytes.max(1));
+                drops.try_for_each(|drop| {
+                    std::thread::sleep(pause);
+                    match is_over() {
+                        true => Err(ErrorKind::TimedOut.into()),
+                        false => send(to, framing, drop),
+                    }
+                })
+            }
+            _ => send(to, framing, &piece),
+        };
+        match sent {
+            Ok(()) => {}
+            Err(error) if error.kind() == ErrorKind::TimedOut => return End::Reset,
+            Err(_) => return End::ReceiverGone,
         }
         if let Some(end) = end {
             return end;
         }
     }
-    let finished = send(to, framing, &way.rest(), trouble)
+    let finished = send(to, framing, &way.rest())
         .and_then(|()| finish(to, framing, &source.trailers, trouble));
     match finished {
         Ok(()) => End::Whole,
@@ -61,7 +77,7 @@ pub(super) fn pass(
 /// Reads a body and drops it; whether it came whole.
 pub(super) fn drop_all(from: &mut impl BufRead, framing: Framing) -> bool {
     let nowhere = &mut std::io::sink();
-    pass(from, nowhere, framing, None) == End::Whole
+    pass(from, nowhere, framing, None, &|| false) == End::Whole
 }
 
 /// Where pieces come from.
@@ -205,23 +221,7 @@ fn extra(bytes: u64) -> Vec<u8> {
     b"x".repeat(usize::try_from(bytes).unwrap_or(usize::MAX))
 }
 
-fn send(
-    to: &mut impl Write,
-    framing: Framing,
-    piece: &[u8],
-    trouble: Option<Trouble>,
-) -> Result<()> {
-    let Some(Trouble::Drip(bytes, pause)) = trouble else {
-        return send_piece(to, framing, piece);
-    };
-    for drop in piece.chunks(bytes.max(1)) {
-        send_piece(to, framing, drop)?;
-        std::thread::sleep(pause);
-    }
-    Ok(())
-}
-
-fn send_piece(to: &mut impl Write, framing: Framing, piece: &[u8]) -> Result<()> {
+fn send(to: &mut impl Write, framing: Framing, piece: &[u8]) -> Result<()> {
     if piece.is_empty() {
         return Ok(());
     }

@@ -95,7 +95,7 @@ fn forward(
                 to: &server,
                 broken: false,
             };
-            let end = body::pass(reader, &mut to, framing, sent);
+            let end = body::pass(reader, &mut to, framing, sent, &|| case.is_healed());
             if end == End::Stalled {
                 case.wait_until_healed(client);
             }
@@ -124,6 +124,11 @@ fn forward(
         (upload.join(), answer)
     });
     match upload {
+        Ok(End::Cut) if matches!(answer, Ok(Then::Keep)) => {
+            // What was not passed on is no request, and must not destroy the answer.
+            linger(reader, client);
+            Ok(Then::Close)
+        }
         Ok(End::Whole | End::Cut | End::ReceiverGone) => answer,
         _ => Ok(Then::Reset),
     }
@@ -164,7 +169,9 @@ fn answer(
         Some(Fault::Answer(_) | Fault::Sent(_)) | None => {}
     }
     client.write_all(&head.bytes())?;
-    match body::pass(&mut reader, &mut client, framing, trouble) {
+    match body::pass(&mut reader, &mut client, framing, trouble, &|| {
+        case.is_healed()
+    }) {
         End::Whole => {
             let trailing = matches!(trouble, Some(Trouble::Trailing(_)));
             let closes = request.closes() || head.closes() || framing == Framing::UntilClosed;

@@ -111,7 +111,7 @@ impl FaultProxy {
         });
     }
 
-    /// No more faults; what is stalled is reset.
+    /// No more faults; what is stalled, or drips, is reset.
     pub fn heal(&self) {
         self.shared.state().rules.clear();
         self.shared.healed.fetch_add(1, Ordering::SeqCst);
@@ -260,9 +260,12 @@ impl Shared {
 }
 
 impl Case<'_> {
+    fn is_healed(&self) -> bool {
+        self.shared.healed.load(Ordering::SeqCst) != self.healed
+    }
+
     fn wait_until_healed(&self, client: &TcpStream) {
-        let is_healed = || self.shared.healed.load(Ordering::SeqCst) != self.healed;
-        while !is_healed() && !exchange::is_gone(client) {
+        while !self.is_healed() && !exchange::is_gone(client) {
             std::thread::sleep(Duration::from_millis(10));
         }
     }

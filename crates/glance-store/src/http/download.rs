@@ -14,10 +14,10 @@ use tokio::time::timeout;
 use super::answer::Answer;
 use super::client::HttpClient;
 use super::error::SourceError;
-use super::pace::Pace;
 use crate::data::{Batch, BatchStream};
 use crate::error::StoreError;
 use crate::guard::ExternalUrl;
+use crate::net::pace::Pace;
 use crate::net::pause::pause;
 use crate::store::ByteRange;
 
@@ -154,7 +154,7 @@ impl Download {
                 let begun = Instant::now();
                 let event = timeout(self.client.timeout(), event(&mut self.body)).await;
                 let event = event.map_err(|_| SourceError::Silent)?;
-                self.pace.count(length(&event), begun.elapsed())?;
+                self.count(&event, begun.elapsed())?;
                 event
             }
         };
@@ -179,12 +179,17 @@ impl Download {
             }
             match poll_immediate(self::event(&mut self.body)).await {
                 Some(more) => {
-                    self.pace.count(length(&more), Duration::ZERO)?;
+                    self.count(&more, Duration::ZERO)?;
                     event = more;
                 }
                 None => return Ok(Some(batch)),
             }
         }
+    }
+
+    fn count(&mut self, event: &Event, waited: Duration) -> Result<(), SourceError> {
+        let keeps_up = self.pace.keeps_up(length(event), waited);
+        keeps_up.then_some(()).ok_or(SourceError::TooSlow)
     }
 
     /// The part of what came that was asked for and is not there yet.

@@ -8,7 +8,6 @@ mod answer;
 mod client;
 mod download;
 mod error;
-mod pace;
 mod probe;
 
 use std::sync::Arc;

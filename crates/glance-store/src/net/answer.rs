@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
-use hyper::body::Incoming;
+use hyper::body::{Body, Incoming};
 use hyper::header::{CONTENT_LENGTH, ETAG};
 use hyper::{Request, Response, StatusCode};
 use tokio::time::timeout;
@@ -22,18 +22,25 @@ pub(crate) const ATTEMPTS: u32 = 4;
 /// What is read of a body that nobody wants, so that its connection can be used again.
 const DREGS: usize = 64 * 1024;
 
+/// How much longer than one silence a body may take.
+const SILENCES: u32 = 10;
+
 /// Sends what `request` makes until the answer is no passing trouble: `passing` tells the error that
-/// an answer of this status is, if the same request may do better soon. Not begun again when the
-/// first attempts took more than twice the client's patience.
+/// an answer of this status is, if the same request may do better soon. Begun again as long as the
+/// first attempts took less than two that end in silence.
 pub(crate) async fn persistently(
     client: &ServerClient,
     passing: impl Fn(StatusCode) -> Option<StoreError>,
     request: impl Fn() -> Result<Request<Outgoing>, StoreError>,
 ) -> Result<Answer, StoreError> {
-    let end = Instant::now() + client.patience() * 2;
+    let begun = Instant::now();
     let mut attempt = 1;
     loop {
-        let error = match client.send(request()?).await {
+        let request = request()?;
+        // A server may be silent twice when it has a body to take.
+        let silences = if request.body().is_end_stream() { 1 } else { 2 };
+        let end = begun + client.patience() * 2 * silences;
+        let error = match client.send(request).await {
             Ok(answer) => match passing(answer.status()) {
                 None => return Ok(answer),
                 Some(error) => {
@@ -56,12 +63,13 @@ pub(crate) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
 }
 
-/// Reads what is left, as far as that is little.
+/// Reads what is left, as far as that is little and does not take longer than `patience`.
 pub(crate) async fn drain(answer: Answer, patience: Duration) {
-    let _ = body(answer, DREGS, patience).await;
+    let _ = timeout(patience, body(answer, DREGS, patience)).await;
 }
 
-/// All of a body, `limit` bytes at most; a server may be silent for `patience`.
+/// All of a body, `limit` bytes at most; a server may be silent for `patience`, and take ten times as
+/// long for all of it: reports of Swift's deletions come in single bytes while the work is done.
 pub(crate) async fn body(
     answer: Answer,
     limit: usize,
@@ -69,8 +77,10 @@ pub(crate) async fn body(
 ) -> Result<Vec<u8>, StoreError> {
     let mut bytes = incoming(answer.into_body());
     let mut all = Vec::new();
+    let end = Instant::now() + patience * SILENCES;
     loop {
-        let next = timeout(patience, bytes.next())
+        let silence = patience.min(end.saturating_duration_since(Instant::now()));
+        let next = timeout(silence, bytes.next())
             .await
             .map_err(|_| NetError::Silent)?;
         match next {

@@ -4,6 +4,7 @@ pub(crate) mod ahead;
 pub(crate) mod answer;
 pub(crate) mod client;
 mod outgoing;
+pub(crate) mod pace;
 pub(crate) mod pause;
 pub(crate) mod reading;
 pub(crate) mod tls;

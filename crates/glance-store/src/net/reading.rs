@@ -11,14 +11,19 @@ use futures_util::future::poll_immediate;
 use futures_util::{StreamExt, stream};
 use http_body_util::BodyStream;
 use hyper::body::Incoming;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
+use super::pace::Pace;
 use super::pause::pause;
 use crate::data::{Batch, BatchStream};
 use crate::error::StoreError;
 
 /// One hop to another thread for at most about so many bytes.
 const BATCH: usize = 256 * 1024;
+
+/// Bytes that a server must send in a second, over the time in which it may be silent; only time
+/// spent waiting for it counts.
+const MINIMUM_RATE: u64 = 1024;
 
 /// Bytes as they come from a server.
 pub(crate) type ByteStream = Pin<Box<dyn Stream<Item = io::Result<Bytes>> + Send>>;
@@ -43,6 +48,12 @@ pub(crate) struct Endurance {
     pub(crate) retries: u32,
 }
 
+impl Endurance {
+    fn pace(self) -> Pace {
+        Pace::new(MINIMUM_RATE, self.patience)
+    }
+}
+
 /// Exactly `length` bytes, which begin with `first`. When that breaks off, `reopen` is asked for the
 /// rest after so many bytes; it must see to it that it is the rest of the same data.
 ///
@@ -65,6 +76,7 @@ where
         received: 0,
         breaks: 0,
         endurance,
+        pace: endurance.pace(),
         reopen,
     };
     Box::pin(stream::unfold(Some(reading), |reading| async {
@@ -85,6 +97,7 @@ struct Reading<R> {
     received: u64,
     breaks: u32,
     endurance: Endurance,
+    pace: Pace,
     reopen: R,
 }
 
@@ -103,7 +116,10 @@ where
                 None if batch.is_empty() || complete => self.wait().await,
                 // Whatever is there already comes along.
                 None => match poll_immediate(self.body.next()).await {
-                    Some(item) => item,
+                    Some(item) => {
+                        self.pace.keeps_up(length(&item), Duration::ZERO);
+                        item
+                    }
                     None => return Ok(Some(batch)),
                 },
             };
@@ -141,12 +157,14 @@ where
     }
 
     async fn wait(&mut self) -> Option<io::Result<Bytes>> {
+        let slow = |what| Some(Err(io::Error::new(io::ErrorKind::TimedOut, what)));
+        let begun = Instant::now();
         match timeout(self.endurance.patience, self.body.next()).await {
+            Err(_) => slow("the server is silent for too long"),
+            Ok(item) if !self.pace.keeps_up(length(&item), begun.elapsed()) => {
+                slow("the server sends too slowly")
+            }
             Ok(item) => item,
-            Err(_) => Some(Err(io::Error::new(
-                io::ErrorKind::TimedOut,
-                "the server is silent for too long",
-            ))),
         }
     }
 
@@ -159,6 +177,7 @@ where
             match (self.reopen)(self.received).await {
                 Ok(body) => {
                     self.body = body;
+                    self.pace = self.endurance.pace();
                     return Ok(());
                 }
                 Err(error @ StoreError::Unavailable(_)) => cause = error,
@@ -166,6 +185,13 @@ where
             }
         }
         Err(cause)
+    }
+}
+
+fn length(item: &Option<io::Result<Bytes>>) -> u64 {
+    match item {
+        Some(Ok(bytes)) => bytes.len() as u64,
+        _ => 0,
     }
 }
 
@@ -263,6 +289,40 @@ mod tests {
         let gone = |_| async { Err(StoreError::NotFound) };
         let stream = resuming(body(vec![Ok(b"ab")]), 5, PATIENCE, gone);
         assert!(matches!(collect(stream).await, Err(StoreError::NotFound)));
+    }
+
+    fn drip(every: Duration) -> ByteStream {
+        Box::pin(stream::unfold((), move |()| async move {
+            tokio::time::sleep(every).await;
+            Some((Ok(Bytes::from_static(b"d")), ()))
+        }))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn what_drips_is_a_break() {
+        const EVERY: Duration = Duration::from_millis(50);
+        let (begun, patience) = (Instant::now(), Duration::from_secs(10));
+        let endurance = Endurance {
+            patience,
+            ..PATIENCE
+        };
+        let again = |_| async { Ok(drip(EVERY)) };
+        let error = collect(resuming(drip(EVERY), 1 << 30, endurance, again)).await;
+        let error = glance_config::chain(&error.unwrap_err());
+        assert!(error.contains("too slowly"), "{error}");
+        assert!(begun.elapsed() < 4 * patience);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn the_time_of_a_slow_reader_is_not_the_servers() {
+        let pieces = (0..2_000).map(|_| Ok(&[7; 100][..])).collect();
+        let mut stream = resuming(body(pieces), 200_000, PATIENCE, never);
+        let mut got = 0;
+        while let Some(batch) = stream.next().await {
+            got += batch.unwrap().concat().len();
+            tokio::time::sleep(10 * PATIENCE.patience).await;
+        }
+        assert_eq!(got, 200_000);
     }
 
     #[tokio::test]

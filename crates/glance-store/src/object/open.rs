@@ -131,7 +131,6 @@ fn cloud(
 ) -> Cloud {
     let part_size = config.object_store_chunk_size.bytes();
     let memory = u64::from(config.object_store_upload_memory) << 20;
-    let all = usize::try_from(memory / part_size).unwrap_or(usize::MAX >> 4);
     Cloud {
         name,
         client,
@@ -141,7 +140,7 @@ fn cloud(
         asks_before_deleting: name != "gs",
         part_size,
         most_parts,
-        parallel: Parallel::new(config.object_store_threads.get(), all),
+        parallel: Parallel::weighed(config.object_store_threads.get(), memory),
         abandoned: Abandoned::default(),
         patience: config.timeout(),
     }

@@ -1,6 +1,7 @@
 //! The promises of the stores in memory and, with Google's protocol emulated, over HTTP; and what
 //! comes of servers that fail.
 
+use std::collections::BTreeSet;
 use std::path::Path as FilePath;
 use std::process::Command;
 
@@ -87,7 +88,7 @@ fn config(server: &Emulation, account: &FilePath) -> ObjectConfig {
         gs_store_prefix: "images/of ours".to_owned(),
         gs_store_service_account_file: Some(account.to_owned()),
         gs_store_endpoint: Some(server.url.clone()),
-        object_store_timeout: OptionValue::parse("1").unwrap(),
+        object_store_timeout: OptionValue::parse("4").unwrap(),
         ..ObjectConfig::default()
     }
 }
@@ -113,8 +114,9 @@ async fn sends_parts_as_google_wants_them() {
     let added = gs.add(&bytes).await.unwrap();
     assert!(gs.read(&added.location).await.unwrap() == bytes);
     let state = gs.server.state();
+    // On a busy machine one may be sent again.
     let parts = state.requests.iter().filter(|r| r.contains("partNumber"));
-    assert_eq!(parts.count(), 3);
+    assert_eq!(parts.collect::<BTreeSet<_>>().len(), 3);
     drop(state);
     assert_eq!(gs.server.held(), (1, 0));
 }

@@ -1,7 +1,7 @@
 //! The s3 store: image data in S3, or in what speaks its protocol.
 //!
 //! Memory for each upload: one part (10 MiB, unless the data needs larger ones), and as many more
-//! as `s3_store_thread_pools` and `s3_store_upload_memory` let it have: 50 MiB with the defaults. A
+//! as `s3_store_thread_pools` and `s3_store_upload_memory` let it have: 40 MiB with the defaults. A
 //! download: half a mebibyte, and 12 MiB that are read ahead as far as there are 48 MiB for all of
 //! them.
 
@@ -42,13 +42,13 @@ use crate::store::{
     Added, ByteRange, Capabilities, Held, HeldStream, ImageStat, ImageStore, Readers,
 };
 
+use crate::turns::Turns;
 use client::Clients;
 use connector::S3HttpClient;
 use failure::S3Error;
 use location::{Endpoint, Keys, S3Location};
 use object::Object;
 use sizes::Sizes;
-use crate::turns::Turns;
 use upload::Uploader;
 
 /// How many breaks of one download are borne.

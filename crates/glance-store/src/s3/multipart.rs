@@ -10,12 +10,12 @@ use super::failure::S3Error;
 use super::object::{MARK, Object, tells};
 use super::publish::{Unpublished, publish};
 use super::sizes::MOST_PARTS;
-use crate::turns::Mine;
 use super::upload::{Uploader, check, mark, repeatable, signed, wrong};
 use crate::error::{DataError, StoreError};
 use crate::md5::Md5Digest;
 use crate::net::pause::pause;
 use crate::parts::{Part, Parts};
+use crate::turns::Mine;
 
 /// How often a part is sent that is damaged on its way.
 const ATTEMPTS: u32 = 3;

@@ -8,9 +8,9 @@ use tokio::runtime::Handle;
 
 use super::failure::S3Error;
 use super::object::{Head, Object};
-use crate::turns::Mine;
 use crate::error::StoreError;
 use crate::net::pause::pause;
+use crate::turns::Mine;
 
 /// How often the removal of what nobody wants is tried.
 const REMOVALS: u32 = 5;

@@ -14,12 +14,12 @@ use super::failure::S3Error;
 use super::object::{Head, MARK, Object};
 use super::publish::{Unclaimed, Unpublished, publish};
 use super::sizes::Sizes;
-use crate::turns::{Mine, Turns};
 use crate::data::{BatchStream, ImageData};
 use crate::error::StoreError;
 use crate::md5::{Md5Digest, Md5Pool};
 use crate::net::client::Outgoing;
 use crate::parts::{Parallel, Part, Parts};
+use crate::turns::{Mine, Turns};
 
 /// Uploads. One request holds its part until the server has it, so that it can be repeated; larger
 /// data of known size passes through two batches of some hundred KiB and cannot be.

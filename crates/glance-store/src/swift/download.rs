@@ -4,7 +4,7 @@ use futures_util::FutureExt;
 use hyper::header::{HeaderValue, IF_MATCH, RANGE};
 use hyper::{Method, StatusCode};
 
-use super::account::{Account, Call};
+use super::account::{Account, Call, Who};
 use super::answer::{Answer, drain, header, length};
 use super::error::{SwiftError, refused};
 use super::location::SwiftLocation;
@@ -40,12 +40,10 @@ impl Source {
         range: Option<ByteRange>,
         ahead: &Ahead,
     ) -> Result<ImageData, StoreError> {
-        let first = Some(range.map_or_else(Ahead::beginning, Ahead::first));
-        let part = match self.ask(first, None).await? {
-            Some(part) => part,
-            // Of an empty object there is no first part.
-            None if range.is_none() => self.all(None).await?,
-            None => return Err(StoreError::OutOfRange),
+        let part = match self.account.who {
+            // The caller's token may end before a long download does, which one request outlives.
+            Who::Caller { .. } => self.all(range).await?,
+            Who::Own(_) | Who::For(..) => self.begin(range).await?,
         };
         let whole = range.unwrap_or(ByteRange {
             offset: 0,
@@ -74,6 +72,17 @@ impl Source {
             }
         });
         Ok(ImageData::from_stream(size, data).part_of(of))
+    }
+
+    /// The first part of all, or of a part.
+    async fn begin(&self, range: Option<ByteRange>) -> Result<Part, StoreError> {
+        let first = range.map_or_else(Ahead::beginning, Ahead::first);
+        match self.ask(Some(first), None).await? {
+            Some(part) => Ok(part),
+            // Of an empty object there is no first part.
+            None if range.is_none() => self.all(None).await,
+            None => Err(StoreError::OutOfRange),
+        }
     }
 
     /// A part, whatever becomes of its connection.

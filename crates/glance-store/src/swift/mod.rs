@@ -41,10 +41,10 @@ use glance_core::location::LocationUrl;
 use serde_json::{Map, Value};
 use tokio::sync::OnceCell;
 
+use crate::turns::Turns;
 use download::Source;
 use options::Options;
 use sign_on::{Credentials, SignOn};
-use crate::turns::Turns;
 use upload::Upload;
 
 use crate::data::ImageData;

@@ -6,7 +6,7 @@ use hyper::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, StatusCode};
 
 use super::account::Call;
-use super::answer::{Answer, drain, etag};
+use super::answer::{ATTEMPTS, Answer, drain, etag};
 use super::error::{SwiftError, refused};
 use super::manifest::{self, Listed};
 use super::object::{MANIFESTS, UPLOAD};
@@ -14,6 +14,16 @@ use super::segments::Segment;
 use super::upload::Upload;
 use super::{lock, names};
 use crate::error::StoreError;
+use crate::net::pause::pause;
+
+/// What came of an attempt to publish.
+pub(super) enum Published {
+    /// It is there; Swift's own checksum.
+    Kept(Option<String>),
+    /// Swift saw something that is not there any more: what an upload left that was given up, while
+    /// it was removed.
+    Not(StatusCode),
+}
 
 impl Upload {
     /// Publishes the segments; manifests of them first, if they are too many for one.
@@ -59,10 +69,17 @@ impl Upload {
     }
 
     pub(super) async fn publish(&self, call: Call<'_>) -> Result<Option<String>, StoreError> {
-        let _turn = self.inner.turns.take(&self.place.object).await;
+        self.take_turn().await;
         self.begun.store(true, Relaxed);
-        let answer = self.put(&call).await?;
-        self.published(answer).await
+        let mut attempt = 1;
+        loop {
+            match self.published(self.put(&call).await?).await? {
+                Published::Kept(checksum) => return Ok(checksum),
+                Published::Not(status) if attempt >= ATTEMPTS => return Err(refused(status)),
+                Published::Not(_) => pause(attempt).await,
+            }
+            attempt += 1;
+        }
     }
 
     /// Sends what can be repeated; a container that has gone since it was looked for is made again.
@@ -76,24 +93,26 @@ impl Upload {
         self.account.send(call).await
     }
 
-    /// What came of the request that publishes: Swift's own checksum.
-    pub(super) async fn published(&self, answer: Answer) -> Result<Option<String>, StoreError> {
+    /// What came of the request that publishes.
+    pub(super) async fn published(&self, answer: Answer) -> Result<Published, StoreError> {
         let (status, tag) = (answer.status(), etag(&answer));
         drain(answer, self.account.client.patience()).await;
         match status {
-            status if status.is_success() => Ok(tag),
-            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => self.is_ours().await,
+            status if status.is_success() => Ok(Published::Kept(tag)),
+            StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => self.is_ours(status).await,
             status => Err(self.not_kept(status)),
         }
     }
 
     /// There was an object already: of an attempt of ours whose answer was lost, perhaps.
-    async fn is_ours(&self) -> Result<Option<String>, StoreError> {
+    async fn is_ours(&self, status: StatusCode) -> Result<Published, StoreError> {
         let (container, object) = (&self.place.container, &self.place.object);
         match self.account.head(container, object).await? {
-            Some(head) if head.upload.as_ref() == Some(&self.mark) => Ok(head.checksum()),
+            Some(head) if head.upload.as_ref() == Some(&self.mark) => {
+                Ok(Published::Kept(head.checksum()))
+            }
             Some(_) => Err(StoreError::Duplicate),
-            None => Err(SwiftError::Status(StatusCode::CONFLICT.as_u16()).into()),
+            None => Ok(Published::Not(status)),
         }
     }
 

@@ -2,26 +2,27 @@
 
 use std::fmt;
 use std::future::pending;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use glance_config::chain;
 use glance_core::id::ImageId;
 use hyper::header::HeaderValue;
 use tokio::runtime::Handle;
-use tokio::sync::{RwLock, oneshot};
+use tokio::sync::{OwnedMutexGuard, RwLock, oneshot};
 use tokio::time::timeout;
 
 use super::Inner;
 use super::account::Account;
-use super::error::SwiftError;
+use super::error::{SwiftError, refused};
 use super::location::SwiftLocation;
-use crate::measured::measured;
+use super::publish::Published;
 use super::segments::Segment;
 use super::{lock, names, remove};
 use crate::data::{Batch, BatchStream, ImageData};
 use crate::error::{DataError, StoreError};
+use crate::measured::measured;
 use crate::parts::Parts;
 use crate::store::Added;
 
@@ -44,6 +45,8 @@ pub(super) struct Upload {
     /// Read while a segment is on its way, which goes on when its upload is given up: what Swift has
     /// of a request that is cut short is not known.
     pub(super) flights: Arc<RwLock<()>>,
+    /// Kept until the upload has ended for good or is removed.
+    turn: Mutex<Option<OwnedMutexGuard<()>>>,
     /// The server has all the data, so there will be an object whatever happens here.
     sealed: Arc<AtomicBool>,
 }
@@ -84,6 +87,7 @@ impl Upload {
             mark: names::new_mark(),
             begun: AtomicBool::new(false),
             flights: Arc::default(),
+            turn: Mutex::default(),
             sealed: Arc::default(),
         }
     }
@@ -116,6 +120,7 @@ impl Upload {
             }
             Err(error) => {
                 self.remove().await;
+                drop(lock(&self.turn).take());
                 drop(tell.send(Err(error)));
                 tokio::time::sleep(SETTLING).await;
                 self.remove().await;
@@ -207,13 +212,22 @@ impl Upload {
 
     /// Sends data that is not held, in one piece.
     async fn stream(&self, source: BatchStream, size: u64) -> Result<Option<String>, StoreError> {
-        let _turn = self.inner.turns.take(&self.place.object).await;
+        self.take_turn().await;
         self.begun.store(true, Relaxed);
         let call = self
             .call()
             .header("content-length", HeaderValue::from(size));
         let answer = self.account.send_stream(&call, source, Some(size)).await?;
-        self.published(answer).await
+        match self.published(answer).await? {
+            Published::Kept(checksum) => Ok(checksum),
+            Published::Not(status) => Err(refused(status)),
+        }
+    }
+
+    /// Waits until no other upload of the image publishes, or removes what it published.
+    pub(super) async fn take_turn(&self) {
+        let turn = self.inner.turns.take(&self.place.object).await;
+        *lock(&self.turn) = Some(turn);
     }
 
     /// Removes whatever this upload left, and nothing else.

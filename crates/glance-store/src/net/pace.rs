@@ -1,13 +1,11 @@
-//! Whether a source sends fast enough.
+//! Whether a server sends fast enough.
 
 use std::time::Duration;
-
-use super::error::SourceError;
 
 /// Bytes are compared with the time that was spent waiting for them. While the receiver is what is
 /// slow, no time passes here.
 #[derive(Debug)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     minimum: u64,
     window: Duration,
     waited: Duration,
@@ -16,7 +14,7 @@ pub(super) struct Pace {
 
 impl Pace {
     /// At least `minimum` bytes in a second, over each `window`.
-    pub(super) fn new(minimum: u64, window: Duration) -> Self {
+    pub(crate) fn new(minimum: u64, window: Duration) -> Self {
         Self {
             minimum,
             window,
@@ -25,22 +23,18 @@ impl Pace {
         }
     }
 
-    /// Counts `bytes` that came after `waited`.
-    pub(super) fn count(&mut self, bytes: u64, waited: Duration) -> Result<(), SourceError> {
+    /// Counts `bytes` that came after `waited`. False: they were too few.
+    pub(crate) fn keeps_up(&mut self, bytes: u64, waited: Duration) -> bool {
         self.waited += waited;
         self.bytes = self.bytes.saturating_add(bytes);
         if self.waited < self.window {
-            return Ok(());
+            return true;
         }
         let expected = self.minimum.saturating_mul(self.waited.as_secs());
         let enough = self.bytes >= expected;
         self.waited = Duration::ZERO;
         self.bytes = 0;
-        if enough {
-            Ok(())
-        } else {
-            Err(SourceError::TooSlow)
-        }
+        enough
     }
 }
 
@@ -54,19 +48,19 @@ mod tests {
     fn ends_what_drips() {
         let mut pace = Pace::new(1000, 10 * SECOND);
         for _ in 0..9 {
-            pace.count(1, SECOND).unwrap();
+            assert!(pace.keeps_up(1, SECOND));
         }
-        assert!(matches!(pace.count(1, SECOND), Err(SourceError::TooSlow)));
+        assert!(!pace.keeps_up(1, SECOND));
     }
 
     #[test]
     fn lets_what_flows() {
         let mut pace = Pace::new(1000, 10 * SECOND);
         for _ in 0..100 {
-            pace.count(0, SECOND / 2).unwrap();
-            pace.count(1500, SECOND / 2).unwrap();
+            assert!(pace.keeps_up(0, SECOND / 2));
+            assert!(pace.keeps_up(1500, SECOND / 2));
         }
         let mut any = Pace::new(0, SECOND);
-        any.count(0, 100 * SECOND).unwrap();
+        assert!(any.keeps_up(0, 100 * SECOND));
     }
 }
