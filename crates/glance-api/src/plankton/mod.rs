@@ -1,5 +1,5 @@
-//! Plankton, the image API of Synnefo, at the level that is configured. [`Action`] has every route,
-//! [`level::Level`] every point where Synnefo's guide and its server disagree.
+//! Plankton, the image API of Synnefo, at the level that is configured. `Action` has every route,
+//! `Level` every point where Synnefo's guide and its server disagree.
 //!
 //! Synnefo's order, which its answers show: addresses and methods come before the token.
 
