@@ -29,9 +29,11 @@ import transport
 import wire
 from cloud import Cloud, ROOT
 
-FOLDERS = ['glance-v1', 'glance-v1-variants', 'glance-v1-registry', 'glance-v1-transport', 'pithos', 'astakos']
-# Until the daemons speak Plankton, these are replayed only when they are named.
-NAMED = ['plankton', 'plankton-0.13', 'kamaki']
+FOLDERS = ['glance-v1', 'glance-v1-variants', 'glance-v1-registry', 'glance-v1-transport', 'pithos', 'astakos',
+           'plankton', 'kamaki']
+# Replayed only when they are named: what the level `guide` means, by a release that failed at much of it. Its
+# differences have reasons (docs/COMPATIBILITY.md), but no lines in deviations.txt.
+NAMED = ['plankton-0.13']
 # Beyond Glance: list items carry their address, as the documents before Glance's show it.
 EXTRA = ['uri']
 
