@@ -60,10 +60,25 @@ fn is_test(place: &str, name: &str) -> bool {
 fn exchanges(name: &str) -> Option<usize> {
     let golden = root().join("tests/golden");
     let folders = fs::read_dir(golden).unwrap().map(|entry| entry.unwrap());
+    // Folders of Synnefo have files of the same name.
+    let within = |folder: &Path| {
+        let prefix = format!("{}-", folder.file_name()?.to_str()?);
+        Some(folder.join(format!("{}.json", name.strip_prefix(&prefix)?)))
+    };
     let path = folders
-        .map(|folder| folder.path().join(format!("{name}.json")))
+        .map(|folder| folder.path())
+        .flat_map(|folder| [Some(folder.join(format!("{name}.json"))), within(&folder)])
+        .flatten()
         .find(|path| path.is_file())?;
     let recording: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
+    // Steps are counted from 1.
+    if let Some(steps) = recording["steps"].as_array() {
+        return Some(steps.len() + 1);
+    }
+    if let Some(commands) = recording["commands"].as_array() {
+        let of = |command: &Value| command["exchanges"].as_array().map_or(0, Vec::len);
+        return Some(commands.iter().map(of).sum::<usize>() + 1);
+    }
     let lists = ["exchanges", "cases", "api_calls"];
     lists
         .into_iter()
@@ -79,9 +94,10 @@ fn rows(page: &str) -> Vec<&str> {
 }
 
 fn is_row(word: &str) -> bool {
-    word.strip_prefix(['C', 'D', 'N']).is_some_and(|number| {
-        !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
-    })
+    word.strip_prefix(['C', 'D', 'N', 'P'])
+        .is_some_and(|number| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        })
 }
 
 #[test]
@@ -92,7 +108,7 @@ fn every_test_that_is_named_exists() {
             let Some((place, name)) = word.split_once("::") else {
                 continue;
             };
-            if !["v1/", "control/", "clients/", "nova/"]
+            if !["v1/", "plankton/", "control/", "clients/", "nova/"]
                 .iter()
                 .any(|start| place.starts_with(start))
             {
