@@ -15,6 +15,7 @@ mod dialects;
 mod listing;
 mod members;
 mod objects;
+mod operators;
 mod quoting;
 mod registering;
 mod registering_wrongly;
