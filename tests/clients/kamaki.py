@@ -132,8 +132,8 @@ class Stories:
     def test_what_is_not_so_is_refused(self):
         self.register('checked', '--size', len(DATA))
         again = ('image', 'register', '--location', '/images/checked.diskdump', '-f', '--name')
-        self.assertIn('400', self.kamaki(*again, 'small', '--size', 17, status=1))
-        self.assertIn('400', self.kamaki(*again, 'other', '--checksum', 'deadbeef', status=1))
+        self.assertIn('badRequest', self.kamaki(*again, 'small', '--size', 17, status=1))
+        self.assertIn('badRequest', self.kamaki(*again, 'other', '--checksum', 'deadbeef', status=1))
         self.kamaki('image', 'register', '--name', 'absent', '--location', '/images/absent', status=1)
         self.assertFalse({'small', 'other', 'absent'} & self.listed().keys())
 

@@ -1,7 +1,7 @@
 //! What operators have of Glance mode they have here, too: numbers, ids of requests, the health
 //! check, the protection of properties.
 
-use functional::{Connection, Port, Request, Synnefo};
+use functional::{Connection, Port, Request, Synnefo, eventually};
 
 use crate::story::{Story, fault, get};
 
@@ -18,21 +18,25 @@ fn requests_are_counted_logged_and_have_ids() {
     let shown = story.show(&alice, &id).expect(200);
     let own = shown.header("X-OpenStack-Request-ID").unwrap_or_default();
     assert!(own.starts_with("req-"), "{own}");
-    let numbers = Connection::open(&metrics.address())
-        .and_then(|mut connection| connection.exchange(&Request::get("/metrics")));
-    let numbers = numbers.unwrap().expect(200).text();
+    // Both are written when the answer has left.
     let counted = |route: &str| {
+        let numbers = Connection::open(&metrics.address())
+            .and_then(|mut connection| connection.exchange(&Request::get("/metrics")));
+        let numbers = numbers.unwrap().expect(200).text();
+        assert!(!numbers.contains(&id));
+        let route = format!("\"{route}\"");
         let mut lines = numbers.lines();
-        lines.any(|line| {
-            line.starts_with("glance_api_requests_total") && line.contains(&format!("\"{route}\""))
-        })
+        lines.any(|line| line.starts_with("glance_api_requests_total") && line.contains(&route))
     };
-    assert!(counted("(plankton)/images/detail"), "{numbers}");
-    assert!(counted("(plankton)/images/{id}"), "{numbers}");
-    assert!(!numbers.contains(&id));
-    let log = story.cloud.api().log();
-    let line = log.lines().find(|line| line.contains("req-told")).unwrap();
-    assert!(line.contains("/image/v1.0/images/detail 200"), "{line}");
+    eventually("the requests are counted", 20, || {
+        counted("(plankton)/images/detail") && counted("(plankton)/images/{id}")
+    });
+    let api = story.cloud.api();
+    eventually("the request is logged", 20, || {
+        let log = api.log();
+        let mut lines = log.lines();
+        lines.any(|it| it.contains("req-told") && it.contains("/image/v1.0/images/detail 200"))
+    });
     story.cloud.send(Request::get("/healthcheck")).expect(200);
 }
 
