@@ -449,8 +449,11 @@ fn data_of_unknown_length_is_whole_or_cut() {
         let made = owner.send(post.header("x-image-meta-size", SIZE.to_string()));
         let made = made.expect(201);
         inject(proxy, &case.faults);
-        let got = owner.download(&id(&made));
-        assert_eq!(read(&got, &scene.data), case.comes);
+        let get = Request::get(format!("/v1/images/{}", id(&made))).by(&owner.caller);
+        // Little data may be cut before its head has left.
+        let got = scene.cloud.try_send(get);
+        let read = got.map_or(Read::Cut, |got| read(&got, &scene.data));
+        assert_eq!(read, case.comes);
         proxy.heal();
         owner.delete(&id(&made)).expect(200);
     });
