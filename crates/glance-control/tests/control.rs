@@ -99,15 +99,12 @@ impl Site {
         text.lines().next().unwrap().parse().unwrap()
     }
 
+    /// Kills a server, and waits until it is gone: the signal takes effect later than it is sent.
     fn kill(&self, server: &str) {
-        let pid = self.pid(server).to_string();
-        assert!(
-            Command::new("kill")
-                .args(["-9", &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
+        let pid = self.pid(server);
+        let sent = Command::new("kill").args(["-9", &pid.to_string()]).status();
+        assert!(sent.unwrap().success());
+        until("a server that was killed is gone", || !lives(pid));
     }
 
     /// Files in the run directory, without the locks.
