@@ -1,12 +1,11 @@
 //! A part of some data that is sent while it still comes, and kept, so that it can be sent again.
 
-use bytes::Bytes;
 use futures_util::stream;
 use tokio::sync::watch;
 
 use crate::data::{Batch, BatchStream};
 use crate::error::{DataError, StoreError};
-use crate::parts::{SMALL, TOGETHER};
+use crate::pieces::{Pieces, Place};
 
 /// The end of a part where its bytes come in. Dropped before [`end`](Self::end), it tells all that
 /// follow that the rest will not come.
@@ -28,17 +27,8 @@ pub(crate) struct Coming {
 /// What has come so far.
 #[derive(Default)]
 struct Grown {
-    pieces: Vec<Bytes>,
-    /// Small pieces that follow them, put together: each would hold on to the buffer that it came in.
-    small: Vec<u8>,
+    pieces: Pieces,
     ended: bool,
-}
-
-/// How far a follower is: the next piece, and the bytes of it that he has.
-#[derive(Clone, Copy, Default)]
-struct Place {
-    piece: usize,
-    within: usize,
 }
 
 /// A part of `length` bytes, none of which is there.
@@ -68,7 +58,7 @@ impl Growing {
         self.missing = self.missing.saturating_sub(length);
         self.grown.send_modify(|grown| {
             for piece in batch {
-                grown.add(piece);
+                grown.pieces.add(piece);
             }
         });
     }
@@ -76,7 +66,7 @@ impl Growing {
     /// All has come.
     pub(crate) fn end(self) {
         self.grown.send_modify(|grown| {
-            grown.close_small();
+            grown.pieces.close();
             grown.ended = true;
         });
     }
@@ -91,7 +81,7 @@ impl Coming {
             loop {
                 let (batch, ended) = {
                     let grown = grown.borrow_and_update();
-                    (grown.after(&mut place), grown.ended)
+                    (grown.pieces.after(&mut place), grown.ended)
                 };
                 if !batch.is_empty() {
                     return Some((Ok(batch), Some((grown, place))));
@@ -111,54 +101,13 @@ impl Coming {
         let mut grown = self.grown.clone();
         let whole = grown.wait_for(|grown| grown.ended).await;
         let whole = whole.map_err(|_| DataError::Disconnected)?;
-        Ok(whole.pieces.clone())
-    }
-}
-
-impl Grown {
-    fn add(&mut self, piece: Bytes) {
-        if piece.len() >= SMALL {
-            self.close_small();
-            self.pieces.push(piece);
-            return;
-        }
-        self.small.extend_from_slice(&piece);
-        if self.small.len() >= TOGETHER {
-            self.close_small();
-        }
-    }
-
-    fn close_small(&mut self) {
-        if !self.small.is_empty() {
-            self.pieces.push(std::mem::take(&mut self.small).into());
-        }
-    }
-
-    /// What is there beyond `place`, which moves to its end.
-    fn after(&self, place: &mut Place) -> Batch {
-        let mut batch = Batch::new();
-        for piece in &self.pieces[place.piece..] {
-            let rest = piece.slice(place.within..);
-            *place = Place {
-                piece: place.piece + 1,
-                within: 0,
-            };
-            if !rest.is_empty() {
-                batch.push(rest);
-            }
-        }
-        if let Some(rest) = self.small.get(place.within..)
-            && !rest.is_empty()
-        {
-            batch.push(Bytes::copy_from_slice(rest));
-            place.within = self.small.len();
-        }
-        batch
+        Ok(whole.pieces.after(&mut Place::default()))
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use futures_util::{StreamExt, TryStreamExt};
 
     use super::*;

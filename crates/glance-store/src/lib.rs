@@ -20,6 +20,7 @@ mod net;
 pub mod object;
 mod off_reactor;
 mod parts;
+mod pieces;
 pub mod pithos;
 pub mod s3;
 pub mod store;

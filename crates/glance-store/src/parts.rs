@@ -3,11 +3,9 @@
 //! For stores that keep large data in parts. A part is in memory until it is sent, so that it can be
 //! sent again; how many there are at a time is bounded for each upload and for all of them together.
 
-use std::collections::VecDeque;
 use std::future::Future;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use futures_util::StreamExt;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
@@ -15,12 +13,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use crate::data::{Batch, BatchStream};
 use crate::error::{DataError, StoreError};
 use crate::growing::{self, Coming};
-
-/// Pieces below this size are put together,
-pub(crate) const SMALL: usize = 16 * 1024;
-
-/// until they are so large.
-pub(crate) const TOGETHER: usize = 64 * 1024;
+use crate::pieces::Pieces;
 
 /// One part.
 #[derive(Clone, Debug)]
@@ -38,11 +31,7 @@ pub(crate) struct Part {
 /// Data that is taken part by part.
 pub(crate) struct Parts {
     source: BatchStream,
-    waiting: VecDeque<Bytes>,
-    /// Small pieces that follow them, put together.
-    small: Vec<u8>,
-    /// Bytes that wait in both.
-    held: u64,
+    waiting: Pieces,
     ended: bool,
     taken: u32,
 }
@@ -52,9 +41,7 @@ impl Parts {
     pub(crate) fn new(source: BatchStream) -> Self {
         Self {
             source,
-            waiting: VecDeque::new(),
-            small: Vec::new(),
-            held: 0,
+            waiting: Pieces::default(),
             ended: false,
             taken: 0,
         }
@@ -66,28 +53,17 @@ impl Parts {
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn next(&mut self, length: u64) -> Result<Option<Part>, StoreError> {
         // A full part waits for one byte more, to know whether it is the last one.
-        while self.held <= length && !self.ended {
-            match self.source.next().await {
-                Some(batch) => {
-                    for piece in batch? {
-                        self.hold(piece);
-                    }
-                }
-                None => self.ended = true,
-            }
-        }
-        self.close_small();
-        if self.held == 0 && self.taken > 0 {
+        self.exceed(length).await?;
+        if self.waiting.length() == 0 && self.taken > 0 {
             return Ok(None);
         }
-        let length = length.min(self.held);
-        self.held -= length;
         self.taken += 1;
+        let length = length.min(self.waiting.length());
         Ok(Some(Part {
             number: self.taken,
-            pieces: self.cut(length),
+            pieces: self.waiting.take(length),
             length,
-            last: self.ended && self.held == 0,
+            last: self.ended && self.waiting.length() == 0,
         }))
     }
 
@@ -95,59 +71,24 @@ impl Parts {
     ///
     /// Nothing is lost when the future is dropped.
     pub(crate) async fn some(&mut self, most: u64) -> Result<Option<Batch>, StoreError> {
-        while self.held == 0 && !self.ended {
+        self.exceed(0).await?;
+        let some = self.waiting.take(most);
+        Ok((!some.is_empty()).then_some(some))
+    }
+
+    /// Waits until there are more than `length` bytes, or no more come.
+    async fn exceed(&mut self, length: u64) -> Result<(), StoreError> {
+        while self.waiting.length() <= length && !self.ended {
             match self.source.next().await {
                 Some(batch) => {
                     for piece in batch? {
-                        self.hold(piece);
+                        self.waiting.add(piece);
                     }
                 }
                 None => self.ended = true,
             }
         }
-        self.close_small();
-        let length = most.min(self.held);
-        self.held -= length;
-        Ok((length > 0).then(|| self.cut(length)))
-    }
-
-    /// Small pieces are put together: each would hold on to the buffer that it came in, and a caller
-    /// who sends single bytes must not take more memory than others.
-    fn hold(&mut self, piece: Bytes) {
-        self.held += piece.len() as u64;
-        if piece.len() >= SMALL {
-            self.close_small();
-            self.waiting.push_back(piece);
-            return;
-        }
-        self.small.extend_from_slice(&piece);
-        if self.small.len() >= TOGETHER {
-            self.close_small();
-        }
-    }
-
-    fn close_small(&mut self) {
-        if !self.small.is_empty() {
-            let together = std::mem::take(&mut self.small);
-            self.waiting.push_back(together.into());
-        }
-    }
-
-    /// The first `length` of the bytes that wait.
-    fn cut(&mut self, length: u64) -> Batch {
-        let mut pieces = Batch::new();
-        let mut missing = usize::try_from(length).unwrap_or(usize::MAX);
-        while missing > 0
-            && let Some(mut piece) = self.waiting.pop_front()
-        {
-            if piece.len() > missing {
-                let rest = piece.split_off(missing);
-                self.waiting.push_front(rest);
-            }
-            missing -= piece.len();
-            pieces.push(piece);
-        }
-        pieces
+        Ok(())
     }
 }
 
@@ -319,6 +260,7 @@ impl Parallel {
 mod tests {
     use std::time::Duration;
 
+    use bytes::Bytes;
     use futures_util::stream;
 
     use super::*;
