@@ -13,7 +13,7 @@ use super::place::Place;
 use super::token::Token;
 use crate::error::StoreError;
 use crate::net::pause::pause;
-use crate::parts::Parallel;
+use crate::parallel::Parallel;
 
 /// How often it is looked again for what may still arrive.
 const ARRIVALS: u32 = 2;

@@ -16,7 +16,7 @@ use super::transport::{Signer, Transport};
 use crate::error::StartError;
 use crate::net::client::ServerClient;
 use crate::net::tls::Trust;
-use crate::parts::Parallel;
+use crate::parallel::Parallel;
 
 /// Schemes of Google Cloud Storage.
 pub(super) const GS: &[&str] = &["gs"];

@@ -7,7 +7,7 @@ use hyper::Uri;
 use hyper::header::HeaderValue;
 
 use crate::error::StartError;
-use crate::parts::Parallel;
+use crate::parallel::Parallel;
 
 /// What the operator wants.
 #[derive(Debug)]

@@ -37,7 +37,7 @@ use crate::md5::Md5Pool;
 use crate::net::ahead::Ahead;
 use crate::net::reading::Endurance;
 use crate::net::tls::Trust;
-use crate::parts::Parallel;
+use crate::parallel::Parallel;
 use crate::store::{
     Added, ByteRange, Capabilities, Held, HeldStream, ImageStat, ImageStore, Readers,
 };

@@ -18,7 +18,8 @@ use crate::data::{BatchStream, ImageData};
 use crate::error::StoreError;
 use crate::md5::{Md5Digest, Md5Pool};
 use crate::net::client::Outgoing;
-use crate::parts::{Parallel, Part, Parts};
+use crate::parallel::Parallel;
+use crate::parts::{Part, Parts};
 use crate::turns::{Mine, Turns};
 
 /// Uploads. One request holds its part until the server has it, so that it can be repeated; larger

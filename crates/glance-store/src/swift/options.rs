@@ -8,7 +8,7 @@ use glance_config::{SwiftConfig, SwiftReference, SwiftReferences};
 use super::location::{Access, configured_url};
 use super::sign_on::{Choice, Credentials};
 use crate::error::StartError;
-use crate::parts::Parallel;
+use crate::parallel::Parallel;
 
 /// Glance's megabyte.
 const MB: u64 = 1_000 * 1_024;
