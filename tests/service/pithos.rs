@@ -177,6 +177,7 @@ impl ImageStore for Pithos {
             range: true,
             list: false,
             share: true,
+            open_files: false,
         }
     }
 

@@ -2,6 +2,7 @@
 
 mod access_log;
 pub mod app;
+mod arenas;
 pub mod base_url;
 mod body;
 mod caller;

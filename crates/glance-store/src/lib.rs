@@ -7,6 +7,7 @@ pub mod check;
 #[cfg(any(test, feature = "conformance"))]
 #[doc(hidden)]
 pub mod conformance;
+mod crc;
 pub mod data;
 pub mod error;
 pub mod file;

@@ -28,6 +28,8 @@ pub struct Capabilities {
     pub list: bool,
     /// Its own rules decide who may read, so it has to be told with whom an image is shared.
     pub share: bool,
+    /// Data comes out of it as an open file, which goes out without being read by us.
+    pub open_files: bool,
 }
 
 /// A part of the data: `length` bytes from `offset`.

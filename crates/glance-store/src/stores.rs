@@ -9,7 +9,7 @@ use glance_core::identity::Identity;
 use glance_core::location::LocationUrl;
 use serde_json::{Map, Value};
 
-use crate::data::{DataSource, ImageData};
+use crate::data::{BatchStream, DataSource, ImageData};
 use crate::error::{DataError, StartError, StoreError};
 use crate::file::{FileStore, FileStoreOptions};
 use crate::guard::{ExternalUrl, Refusal};
@@ -24,12 +24,17 @@ use crate::tally::{Limits, Tally};
 use crate::verified::Verified;
 use crate::watched::watched;
 
+/// The member of a location's metadata with the CRC-64/NVME of the data there, which we note where
+/// data is read by us on its way out. Glance keeps such metadata and makes nothing of it.
+const CRC: &str = "crc64nvme";
+
 /// Where new data is, and what it was.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stored {
     /// Where it is.
     pub location: LocationUrl,
-    /// What the operator noted about that place, to be kept with the location.
+    /// What the operator noted about that place, and what we do for
+    /// [`verified`](Stores::verified): to be kept with the location.
     pub metadata: Map<String, Value>,
     /// Bytes.
     pub size: u64,
@@ -191,7 +196,8 @@ impl Stores {
             declared: size,
             cap: size_cap,
         };
-        let (tally, total) = Tally::new(data.into_stream(), limits, &self.md5);
+        let read_again = !store.capabilities().open_files;
+        let (tally, total) = Tally::new(data.into_stream(), limits, &self.md5, read_again);
         let data = ImageData::from_stream(size, tally);
         let Added { location, checksum } = store.add(id, data, caller).await?;
         let wrong = match (total.get(), checksum) {
@@ -207,8 +213,12 @@ impl Stores {
             store.delete(&location, caller).await?;
             return Err(StoreError::Unavailable(io::Error::other(wrong)));
         };
+        let mut metadata = store.metadata(&location);
+        if let Some(crc) = total.crc {
+            metadata.insert(CRC.to_owned(), crc.to_string().into());
+        }
         Ok(Stored {
-            metadata: store.metadata(&location),
+            metadata,
             location,
             size: total.size,
             md5_hex: total.md5.to_string(),
@@ -226,17 +236,28 @@ impl Stores {
         store.get(location, range, caller).await
     }
 
-    /// The same data, which ends in an error before its last bytes are out unless its MD5 is
-    /// `checksum`. What lies in an open file is the file system's to keep, and passes as it is.
-    pub fn verified(&self, data: ImageData, checksum: &str) -> ImageData {
-        // Glance lets a caller declare anything for an image that is where a URL says.
-        let is_md5 = checksum.len() == 32 && checksum.bytes().all(|b| b.is_ascii_hexdigit());
-        match data.source {
-            DataSource::Stream(source) if is_md5 => ImageData {
-                source: DataSource::Stream(Box::pin(Verified::new(source, checksum, &self.md5))),
-                ..data
-            },
-            _ => data,
+    /// The same data, which ends in an error before its last bytes are out unless it is what was
+    /// kept there: by the CRC in its location's `metadata`, or else by its MD5, `checksum`. What lies
+    /// in an open file is the file system's to keep, and passes as it is.
+    pub fn verified(
+        &self,
+        data: ImageData,
+        checksum: Option<&str>,
+        metadata: &Map<String, Value>,
+    ) -> ImageData {
+        let source = match data.source {
+            DataSource::Stream(source) => source,
+            DataSource::File(_) => return data,
+        };
+        let crc = metadata.get(CRC).and_then(Value::as_str);
+        let source: BatchStream = match (crc.and_then(|crc| crc.parse().ok()), checksum) {
+            (Some(crc), _) => Box::pin(Verified::crc(source, crc)),
+            (None, Some(md5)) if is_md5(md5) => Box::pin(Verified::md5(source, md5, &self.md5)),
+            (None, _) => source,
+        };
+        ImageData {
+            source: DataSource::Stream(source),
+            ..data
         }
     }
 
@@ -269,6 +290,11 @@ impl Stores {
     pub fn all(&self) -> &[Arc<dyn ImageStore>] {
         &self.stores
     }
+}
+
+/// Glance lets a caller declare anything for an image that is where a URL says.
+fn is_md5(checksum: &str) -> bool {
+    checksum.len() == 32 && checksum.bytes().all(|byte| byte.is_ascii_hexdigit())
 }
 
 fn find<'a>(stores: &'a [Arc<dyn ImageStore>], name: &str) -> Option<&'a Arc<dyn ImageStore>> {

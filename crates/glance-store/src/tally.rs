@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use futures_core::Stream;
 
+use crate::crc::{Crc64, Crc64Stream};
 use crate::data::{Batch, BatchStream};
 use crate::error::{DataError, StoreError};
 use crate::md5::{Md5Digest, Md5Pool, Md5Stream};
@@ -25,6 +26,8 @@ pub(crate) struct Limits {
 pub(crate) struct Total {
     pub(crate) size: u64,
     pub(crate) md5: Md5Digest,
+    /// Where it was asked for.
+    pub(crate) crc: Option<Crc64>,
 }
 
 /// A stream that passes batches on as they are.
@@ -36,6 +39,7 @@ pub(crate) struct Tally {
     source: BatchStream,
     /// Until the end, good or bad.
     hash: Option<Md5Stream>,
+    crc: Option<Crc64Stream>,
     ended: bool,
     limits: Limits,
     received: u64,
@@ -43,11 +47,12 @@ pub(crate) struct Tally {
 }
 
 impl Tally {
-    /// The stream, and where its total will be found once it has ended well.
+    /// The stream, and where its total will be found once it has ended well. `crc`: with a CRC, too.
     pub(crate) fn new(
         source: BatchStream,
         limits: Limits,
         pool: &Md5Pool,
+        crc: bool,
     ) -> (Self, Arc<OnceLock<Total>>) {
         let total = Arc::new(OnceLock::new());
         let hash = Some(pool.stream());
@@ -56,6 +61,7 @@ impl Tally {
             Self {
                 source,
                 hash,
+                crc: crc.then(Crc64Stream::new),
                 ended: false,
                 limits,
                 received: 0,
@@ -113,6 +119,9 @@ impl Stream for Tally {
                 Some(Ok(batch)) => {
                     // The bytes are shared, and held until they are hashed: three batches at most.
                     hash.feed(batch.clone());
+                    if let Some(crc) = &mut this.crc {
+                        crc.feed(&batch);
+                    }
                     return match this.count(&batch) {
                         Ok(()) => Poll::Ready(Some(Ok(batch))),
                         Err(error) => this.fail(error.into()),
@@ -133,6 +142,7 @@ impl Stream for Tally {
         let _ = this.total.set(Total {
             size: this.received,
             md5: hash.finish(),
+            crc: this.crc.as_ref().map(Crc64Stream::finish),
         });
         Poll::Ready(None)
     }
@@ -158,7 +168,7 @@ mod tests {
     }
 
     async fn run(limits: Limits, sizes: &[usize]) -> (usize, Option<StoreError>, Option<Total>) {
-        let (mut tally, total) = Tally::new(batches(sizes), limits, &Md5Pool::new());
+        let (mut tally, total) = Tally::new(batches(sizes), limits, &Md5Pool::new(), true);
         let mut passed = 0;
         let mut error = None;
         while let Some(item) = tally.next().await {
@@ -226,7 +236,7 @@ mod tests {
     #[tokio::test]
     async fn passes_the_sources_error_on_and_ends() {
         let source = stream::iter([Err(DataError::Disconnected.into()), Ok(vec![])]);
-        let (tally, total) = Tally::new(Box::pin(source), UNLIMITED, &Md5Pool::new());
+        let (tally, total) = Tally::new(Box::pin(source), UNLIMITED, &Md5Pool::new(), false);
         let items: Vec<_> = tally.collect().await;
         assert!(matches!(
             items[..],

@@ -2,7 +2,7 @@
 
 use glance_core::identity::Identity;
 use glance_core::image::{Image, ImageStatus};
-use glance_core::location::LocationUrl;
+use glance_core::location::{LocationData, LocationUrl};
 use glance_store::data::{Batch, ImageData};
 use glance_store::error::StoreError;
 use glance_store::store::ByteRange;
@@ -33,12 +33,11 @@ impl ImageService {
         }
         let mut failure = StoreError::NotFound;
         for location in locations {
-            match self.open_at(caller, image, location, range).await {
+            match self.open_at(caller, image, &location.url, range).await {
+                Ok(data) if range.is_some() => return Ok(data),
                 Ok(data) => {
-                    return Ok(match (&image.checksum, range) {
-                        (Some(checksum), None) => self.stores.verified(data, checksum),
-                        _ => data,
-                    });
+                    let checksum = image.checksum.as_deref();
+                    return Ok(self.stores.verified(data, checksum, &location.metadata));
                 }
                 Err(Unopened::WrongSize) => return Err(gone(image)),
                 Err(Unopened::Store(error)) => failure = error,
@@ -60,7 +59,7 @@ impl ImageService {
         }
         let mut failure = StoreError::NotFound;
         for location in locations {
-            let stat = match self.place(image, location) {
+            let stat = match self.place(image, &location.url) {
                 Ok(url) => match held_to(image, &url) {
                     Some(size) => return Ok(Some(size)),
                     None => self.stores.stat(&url, caller).await,
@@ -141,7 +140,7 @@ impl From<StoreError> for Unopened {
 }
 
 /// Where the data of an image may be read.
-fn readable(image: &Image) -> Result<Vec<&LocationUrl>, ServiceError> {
+fn readable(image: &Image) -> Result<Vec<LocationData>, ServiceError> {
     let id = || image.id.clone();
     match image.status {
         ImageStatus::Active => Ok(active_locations(image)),
@@ -174,18 +173,13 @@ fn gone(image: &Image) -> ServiceError {
     ServiceError::DataGone { id }
 }
 
-fn active_locations(image: &Image) -> Vec<&LocationUrl> {
-    let active: Vec<&LocationUrl> = image
-        .location_data
-        .iter()
-        .filter(|location| location.status == "active")
-        .map(|location| &location.url)
-        .collect();
+fn active_locations(image: &Image) -> Vec<LocationData> {
+    let mut active = image.location_data.clone();
+    active.retain(|location| location.status == "active");
     if active.is_empty() {
-        image.location.iter().collect()
-    } else {
-        active
+        active.extend(image.location.clone().map(LocationData::active));
     }
+    active
 }
 
 fn empty() -> ImageData {

@@ -198,6 +198,7 @@ impl ImageStore for FileStore {
             range: true,
             list: true,
             share: false,
+            open_files: true,
         }
     }
 

@@ -83,6 +83,7 @@ impl ImageStore for HttpStore {
             range: true,
             list: false,
             share: false,
+            open_files: false,
         }
     }
 

@@ -16,14 +16,15 @@ use crate::data::{Batch, BatchStream};
 use crate::error::{DataError, StoreError};
 use crate::store::ByteRange;
 
-/// Bytes of a window.
-const WINDOW: u64 = 4 << 20;
+/// Bytes of a window. Each is a request of its own, and costs the server what a request costs (Swift
+/// reads the manifest of a large object again).
+const WINDOW: u64 = 8 << 20;
 
 /// Windows of one reader that may be on their way or wait, besides the one that is read.
-const EACH: usize = 3;
+const EACH: usize = 5;
 
 /// The same of all readers of a store: 48 MiB.
-const ALL: usize = 12;
+const ALL: usize = 6;
 
 /// Batches of the window that is read which wait for their reader.
 const WAITING: usize = 2;
@@ -62,7 +63,7 @@ impl Ahead {
     /// The data of `whole`, of which `first` is the [first part](Self::first); `open` is asked for
     /// the others, and sees to it that they are of the same data and as long as they must be.
     ///
-    /// Memory: four windows of 4 MiB as long as there is leave for that, else what one connection
+    /// Memory: six windows of 8 MiB as long as there is leave for that, else what one connection
     /// reads ahead. Dropping it ends what is on its way.
     pub(crate) fn read<R, F>(&self, first: BatchStream, whole: ByteRange, open: R) -> BatchStream
     where

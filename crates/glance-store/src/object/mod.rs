@@ -110,6 +110,7 @@ impl ImageStore for CloudStore {
             range: true,
             list: true,
             share: false,
+            open_files: false,
         }
     }
 

@@ -126,6 +126,7 @@ impl ImageStore for PithosStore {
             range: true,
             list: own,
             share: true,
+            open_files: false,
         }
     }
 

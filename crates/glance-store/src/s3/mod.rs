@@ -2,7 +2,7 @@
 //!
 //! Memory for each upload: one part (10 MiB, unless the data needs larger ones), and as many more
 //! as `s3_store_thread_pools` and `s3_store_upload_memory` let it have: 40 MiB with the defaults. A
-//! download: half a mebibyte, and 12 MiB that are read ahead as far as there are 48 MiB for all of
+//! download: half a mebibyte, and 40 MiB that are read ahead as far as there are 48 MiB for all of
 //! them.
 
 mod body;
@@ -241,6 +241,7 @@ impl ImageStore for S3Store {
             range: true,
             list: true,
             share: false,
+            open_files: false,
         }
     }
 

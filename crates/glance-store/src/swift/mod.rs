@@ -7,7 +7,7 @@
 //! Memory for each transfer: an upload in one piece half a mebibyte; an upload in segments two of 8
 //! MiB each, and longer or more of them as far as `swift_store_upload_parallel` and
 //! `swift_store_upload_memory` allow, which all uploads share; and 32 bytes for each segment. A
-//! download half a mebibyte, and 12 MiB that are read ahead as far as there are 48 MiB for all of them.
+//! download half a mebibyte, and 40 MiB that are read ahead as far as there are 48 MiB for all of them.
 
 mod account;
 mod answer;
@@ -157,6 +157,7 @@ impl ImageStore for SwiftStore {
             range: true,
             list: own && !options.multi_tenant,
             share: options.multi_tenant,
+            open_files: false,
         }
     }
 
