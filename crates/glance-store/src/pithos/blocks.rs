@@ -5,7 +5,6 @@ use std::sync::Mutex;
 
 use hyper::{Method, StatusCode};
 
-use super::account::{Call, octets};
 use super::error::{PithosError, not_kept};
 use super::hashing::BlockHash;
 use super::lock;
@@ -15,6 +14,7 @@ use super::upload::Upload;
 use crate::data::Batch;
 use crate::error::{DataError, StoreError};
 use crate::net::answer::{ATTEMPTS, Answer, body, drain};
+use crate::net::call::{Call, octets};
 use crate::net::pause::pause;
 use crate::off_reactor::blocking;
 use crate::parts::{Part, Parts};

@@ -5,12 +5,13 @@ use glance_core::pithos::PithosLocation;
 use hyper::header::{HeaderValue, IF_MATCH, RANGE};
 use hyper::{Method, StatusCode};
 
-use super::account::{Account, Call};
+use super::account::Account;
 use super::error::{PithosError, refused};
 use super::facts;
 use crate::data::ImageData;
 use crate::error::StoreError;
 use crate::net::answer::{Answer, drain, etag, is_part, length};
+use crate::net::call::Call;
 use crate::net::reading::{ByteStream, Endurance, incoming, resuming};
 use crate::store::{ByteRange, ObjectFacts};
 

@@ -2,12 +2,13 @@
 
 use hyper::{Method, StatusCode};
 
-use super::account::{Account, Call};
+use super::account::Account;
 use super::error::{PithosError, not_kept, refused};
 use super::facts;
 use super::hashing::Hashing;
 use crate::error::StoreError;
 use crate::net::answer::{header, length};
+use crate::net::call::Call;
 use crate::store::ObjectFacts;
 
 /// Which upload an object is of.

@@ -6,13 +6,13 @@ use bytes::Bytes;
 use hyper::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, StatusCode};
 
-use super::account::{Call, octets};
 use super::error::PithosError;
 use super::hashing::BlockHash;
 use super::object::UPLOAD;
 use super::upload::Upload;
 use crate::data::Batch;
 use crate::error::StoreError;
+use crate::net::call::{Call, octets};
 
 /// What is ready for publication.
 pub(super) enum Ready {

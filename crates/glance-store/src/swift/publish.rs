@@ -5,7 +5,6 @@ use std::sync::atomic::Ordering::Relaxed;
 use hyper::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, StatusCode};
 
-use super::account::Call;
 use super::answer::{ATTEMPTS, Answer, drain, etag};
 use super::error::{SwiftError, refused};
 use super::manifest::{self, Listed};
@@ -14,6 +13,7 @@ use super::segments::Segment;
 use super::upload::Upload;
 use super::{lock, names};
 use crate::error::StoreError;
+use crate::net::call::{Call, octets};
 use crate::net::pause::pause;
 
 /// What came of an attempt to publish.
@@ -124,9 +124,4 @@ impl Upload {
         lock(&self.inner.containers).remove(&self.place.container);
         SwiftError::NoContainer.into()
     }
-}
-
-/// What the data of images is to Swift.
-pub(super) fn octets() -> HeaderValue {
-    HeaderValue::from_static("application/octet-stream")
 }

@@ -11,15 +11,14 @@ use bytes::Bytes;
 use hyper::Method;
 use hyper::header::HeaderValue;
 
-use super::account::Call;
 use super::answer::{ATTEMPTS, Answer, drain, etag};
 use super::error::SwiftError;
 use super::names;
-use super::publish::octets;
 use super::upload::Upload;
 use crate::error::{DataError, StoreError};
 use crate::growing::Coming;
 use crate::md5::Md5Digest;
+use crate::net::call::{Call, octets};
 use crate::net::pause::pause;
 use crate::parts::{Part, Parts};
 
