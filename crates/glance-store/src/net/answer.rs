@@ -108,10 +108,3 @@ pub(crate) fn etag(answer: &Answer) -> Option<String> {
     let text = header(answer, ETAG.as_str())?.trim_matches('"');
     (!text.is_empty()).then(|| text.to_owned())
 }
-
-/// Whether `Content-Range` says that these bytes came, from `begin` to before `end`.
-pub(crate) fn is_part(answer: &Answer, (begin, end): (u64, u64)) -> bool {
-    let range = header(answer, "content-range").and_then(|text| text.strip_prefix("bytes "));
-    let range = range.and_then(|text| text.split_once('/'));
-    range.is_some_and(|(part, _)| part == format!("{begin}-{}", end.saturating_sub(1)))
-}
