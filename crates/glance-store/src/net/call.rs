@@ -1,7 +1,7 @@
 //! Requests about containers and their objects, as Swift and Pithos have them.
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
+use hyper::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderMap, HeaderValue, IF_NONE_MATCH};
 use hyper::{Method, Request, Uri};
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
@@ -15,6 +15,9 @@ pub(crate) const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'.')
     .remove(b'~');
+
+/// Which upload an object is of.
+pub(crate) const UPLOAD: &str = "x-object-meta-glance-upload";
 
 /// A request that can be made any number of times.
 pub(crate) struct Call<'a> {
@@ -46,6 +49,18 @@ impl<'a> Call<'a> {
             object: Some(object),
             ..Self::container(method, container)
         }
+    }
+
+    /// For an image to appear, of the upload with this mark, if there is none.
+    pub(crate) fn publishing(container: &'a str, object: &'a str, mark: &str) -> Self {
+        let mut call = Self::object(Method::PUT, container, object);
+        call.headers.insert(CONTENT_TYPE, octets());
+        call.headers
+            .insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
+        if let Ok(mark) = HeaderValue::from_str(mark) {
+            call.headers.insert(UPLOAD, mark);
+        }
+        call
     }
 
     pub(crate) fn query(self, query: impl Into<String>) -> Self {

@@ -3,16 +3,14 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
 
 use super::error::PithosError;
 use super::hashing::BlockHash;
-use super::object::UPLOAD;
 use super::upload::Upload;
 use crate::data::Batch;
 use crate::error::StoreError;
-use crate::net::call::{Call, octets};
+use crate::net::call::Call;
 
 /// What is ready for publication.
 pub(super) enum Ready {
@@ -45,14 +43,7 @@ pub(super) fn hash_map(size: u64, hashes: &[BlockHash]) -> Bytes {
 impl Upload {
     /// A request that makes the image appear, if there is none.
     pub(super) fn call(&self) -> Call<'_> {
-        let mut call = Call::object(Method::PUT, &self.place.container, &self.place.object);
-        call.headers.insert(CONTENT_TYPE, octets());
-        call.headers
-            .insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        if let Ok(mark) = HeaderValue::from_str(&self.mark) {
-            call.headers.insert(UPLOAD, mark);
-        }
-        call
+        Call::publishing(&self.place.container, &self.place.object, &self.mark)
     }
 
     /// Makes the image appear, and looks whether it is what was sent. It can be sent again, for it

@@ -11,10 +11,7 @@ use super::account::Account;
 use super::answer::{Answer, body, drain, etag, header, length};
 use super::error::{SwiftError, refused};
 use crate::error::StoreError;
-use crate::net::call::{Call, encoded};
-
-/// Which upload an object is of.
-pub(super) const UPLOAD: &str = "x-object-meta-glance-upload";
+use crate::net::call::{Call, UPLOAD, encoded};
 
 /// How many manifests a manifest is made of, if it is made of manifests.
 pub(super) const MANIFESTS: &str = "x-object-meta-glance-manifests";

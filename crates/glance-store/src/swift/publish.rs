@@ -2,18 +2,18 @@
 
 use std::sync::atomic::Ordering::Relaxed;
 
-use hyper::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
 
 use super::answer::{ATTEMPTS, Answer, drain, etag};
 use super::error::{SwiftError, refused};
 use super::manifest::{self, Listed};
-use super::object::{MANIFESTS, UPLOAD};
+use super::object::MANIFESTS;
 use super::segments::Segment;
 use super::upload::Upload;
 use super::{lock, names};
 use crate::error::StoreError;
-use crate::net::call::{Call, octets};
+use crate::net::call::Call;
 use crate::net::pause::pause;
 
 /// What came of an attempt to publish.
@@ -58,14 +58,7 @@ impl Upload {
 
     /// A request that makes the image appear, if there is none.
     pub(super) fn call(&self) -> Call<'_> {
-        let mut call = Call::object(Method::PUT, &self.place.container, &self.place.object);
-        call.headers.insert(CONTENT_TYPE, octets());
-        call.headers
-            .insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        if let Ok(mark) = HeaderValue::from_str(&self.mark) {
-            call.headers.insert(UPLOAD, mark);
-        }
-        call
+        Call::publishing(&self.place.container, &self.place.object, &self.mark)
     }
 
     pub(super) async fn publish(&self, call: Call<'_>) -> Result<Option<String>, StoreError> {
