@@ -95,7 +95,7 @@ impl Upload {
         Err(match status {
             StatusCode::PRECONDITION_FAILED => StoreError::Duplicate,
             status if status.is_success() => {
-                self.begun();
+                self.progress.begin();
                 PithosError::Unusable("it made an object of what is not there").into()
             }
             status => self.not_kept(status),

@@ -56,7 +56,7 @@ impl Upload {
                 (size, root, call.body(vec![map]))
             }
         };
-        self.begun();
+        self.progress.begin();
         let status = self.account.status(&call).await?;
         match status {
             status if status.is_success() => {}

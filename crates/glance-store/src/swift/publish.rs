@@ -1,7 +1,5 @@
 //! The request that makes an image appear, and what came of it.
 
-use std::sync::atomic::Ordering::Relaxed;
-
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 
@@ -63,7 +61,7 @@ impl Upload {
 
     pub(super) async fn publish(&self, call: Call<'_>) -> Result<Option<String>, StoreError> {
         self.take_turn().await;
-        self.begun.store(true, Relaxed);
+        self.progress.begin();
         let mut attempt = 1;
         loop {
             match self.published(self.put(&call).await?).await? {

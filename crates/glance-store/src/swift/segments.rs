@@ -5,7 +5,6 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use hyper::Method;
@@ -38,7 +37,7 @@ impl Upload {
     ) -> Result<Vec<Segment>, StoreError> {
         let length = self.inner.options.segment;
         let most = self.most_segments().await;
-        self.begun.store(true, Relaxed);
+        self.progress.begin();
         let send = |part: Part| async move {
             if u64::from(part.number) > most {
                 return Err(DataError::TooLarge(most.saturating_mul(length)).into());
@@ -62,7 +61,7 @@ impl Upload {
         if size > most {
             return Err(DataError::TooLarge(most).into());
         }
-        self.begun.store(true, Relaxed);
+        self.progress.begin();
         let lengths = (options.segment, options.long_segment);
         let send = |part: Coming| {
             let upload = self.clone();
