@@ -1,5 +1,6 @@
 //! Answers, and requests that are sent again until there is a good one.
 
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -55,6 +56,29 @@ pub(crate) async fn persistently(
         }
         pause(attempt).await;
         attempt += 1;
+    }
+}
+
+/// What came of an attempt.
+pub(crate) enum Tried<T> {
+    Done(T),
+    /// Nothing, for a reason that may be over soon.
+    Not(StoreError),
+}
+
+/// Makes attempts until something comes of one, as many as are worth it.
+pub(crate) async fn repeatedly<T, F>(attempt: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<Tried<T>, StoreError>>,
+{
+    let mut number = 1;
+    loop {
+        match attempt().await? {
+            Tried::Done(done) => return Ok(done),
+            Tried::Not(error) if number >= ATTEMPTS => return Err(error),
+            Tried::Not(_) => pause(number).await,
+        }
+        number += 1;
     }
 }
 

@@ -7,9 +7,11 @@ use hyper::StatusCode;
 
 use super::error::PithosError;
 use super::hashing::BlockHash;
+use super::object::Head;
 use super::upload::Upload;
 use crate::data::Batch;
 use crate::error::StoreError;
+use crate::net::answer::{Tried, repeatedly};
 use crate::net::call::Call;
 
 /// What is ready for publication.
@@ -57,26 +59,30 @@ impl Upload {
             }
         };
         self.progress.begin();
-        let status = self.account.status(&call).await?;
-        match status {
-            status if status.is_success() => {}
-            // Of an attempt of ours whose answer was lost, perhaps.
-            StatusCode::PRECONDITION_FAILED => {}
-            StatusCode::CONFLICT => return Err(PithosError::Missing.into()),
-            status => return Err(self.not_kept(status)),
-        }
-        let (container, object) = (&self.place.container, &self.place.object);
-        let head = self.account.head(container, object).await?;
-        let head = head.ok_or(PithosError::Changed)?;
-        if head.upload.as_ref() != Some(&self.mark) {
-            return Err(match status {
-                StatusCode::PRECONDITION_FAILED => StoreError::Duplicate,
-                _ => PithosError::Changed.into(),
-            });
-        }
+        let head = repeatedly(|| self.published(&call)).await?;
         if head.size != size || head.facts.hash != root.to_string() {
             return Err(PithosError::Hash.into());
         }
         Ok(())
+    }
+
+    /// Sends the request, and gives what there is then.
+    async fn published(&self, call: &Call<'_>) -> Result<Tried<Head>, StoreError> {
+        let status = self.account.status(call).await?;
+        let was_there = match status {
+            status if status.is_success() => false,
+            // Of an attempt of ours whose answer was lost, perhaps.
+            StatusCode::PRECONDITION_FAILED => true,
+            StatusCode::CONFLICT => return Err(PithosError::Missing.into()),
+            status => return Err(self.not_kept(status)),
+        };
+        let (container, object) = (&self.place.container, &self.place.object);
+        match self.account.head(container, object).await? {
+            Some(head) if head.upload.as_ref() == Some(&self.mark) => Ok(Tried::Done(head)),
+            Some(_) if was_there => Err(StoreError::Duplicate),
+            // What an upload left that was given up, and is removed by now.
+            None if was_there => Ok(Tried::Not(self.not_kept(status))),
+            _ => Err(PithosError::Changed.into()),
+        }
     }
 }

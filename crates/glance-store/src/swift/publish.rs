@@ -3,7 +3,7 @@
 use hyper::StatusCode;
 use hyper::header::HeaderValue;
 
-use super::answer::{ATTEMPTS, Answer, drain, etag};
+use super::answer::{Answer, Tried, drain, etag, repeatedly};
 use super::error::{SwiftError, refused};
 use super::manifest::{self, Listed};
 use super::object::MANIFESTS;
@@ -12,16 +12,6 @@ use super::upload::Upload;
 use super::{lock, names};
 use crate::error::StoreError;
 use crate::net::call::Call;
-use crate::net::pause::pause;
-
-/// What came of an attempt to publish.
-pub(super) enum Published {
-    /// It is there; Swift's own checksum.
-    Kept(Option<String>),
-    /// Swift saw something that is not there any more: what an upload left that was given up, while
-    /// it was removed.
-    Not(StatusCode),
-}
 
 impl Upload {
     /// Publishes the segments; manifests of them first, if they are too many for one.
@@ -62,15 +52,7 @@ impl Upload {
     pub(super) async fn publish(&self, call: Call<'_>) -> Result<Option<String>, StoreError> {
         self.take_turn().await;
         self.progress.begin();
-        let mut attempt = 1;
-        loop {
-            match self.published(self.put(&call).await?).await? {
-                Published::Kept(checksum) => return Ok(checksum),
-                Published::Not(status) if attempt >= ATTEMPTS => return Err(refused(status)),
-                Published::Not(_) => pause(attempt).await,
-            }
-            attempt += 1;
-        }
+        repeatedly(|| async { self.published(self.put(&call).await?).await }).await
     }
 
     /// Sends what can be repeated; a container that has gone since it was looked for is made again.
@@ -84,26 +66,30 @@ impl Upload {
         self.account.send(call).await
     }
 
-    /// What came of the request that publishes.
-    pub(super) async fn published(&self, answer: Answer) -> Result<Published, StoreError> {
+    /// What came of the request that publishes: Swift's own checksum, if it tells one.
+    pub(super) async fn published(
+        &self,
+        answer: Answer,
+    ) -> Result<Tried<Option<String>>, StoreError> {
         let (status, tag) = (answer.status(), etag(&answer));
         drain(answer, self.account.client.patience()).await;
         match status {
-            status if status.is_success() => Ok(Published::Kept(tag)),
+            status if status.is_success() => Ok(Tried::Done(tag)),
             StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => self.is_ours(status).await,
             status => Err(self.not_kept(status)),
         }
     }
 
     /// There was an object already: of an attempt of ours whose answer was lost, perhaps.
-    async fn is_ours(&self, status: StatusCode) -> Result<Published, StoreError> {
+    async fn is_ours(&self, status: StatusCode) -> Result<Tried<Option<String>>, StoreError> {
         let (container, object) = (&self.place.container, &self.place.object);
         match self.account.head(container, object).await? {
             Some(head) if head.upload.as_ref() == Some(&self.mark) => {
-                Ok(Published::Kept(head.checksum()))
+                Ok(Tried::Done(head.checksum()))
             }
             Some(_) => Err(StoreError::Duplicate),
-            None => Ok(Published::Not(status)),
+            // What an upload left that was given up, and is removed by now.
+            None => Ok(Tried::Not(refused(status))),
         }
     }
 

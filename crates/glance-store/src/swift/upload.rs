@@ -13,9 +13,9 @@ use tokio::time::timeout;
 
 use super::Inner;
 use super::account::Account;
-use super::error::{SwiftError, refused};
+use super::answer::Tried;
+use super::error::SwiftError;
 use super::location::SwiftLocation;
-use super::publish::Published;
 use super::segments::Segment;
 use super::{lock, names, remove};
 use crate::data::{Batch, BatchStream, ImageData};
@@ -114,8 +114,8 @@ impl Upload {
             .header("content-length", HeaderValue::from(size));
         let answer = self.account.send_stream(&call, source, Some(size)).await?;
         match self.published(answer).await? {
-            Published::Kept(checksum) => Ok(checksum),
-            Published::Not(status) => Err(refused(status)),
+            Tried::Done(checksum) => Ok(checksum),
+            Tried::Not(error) => Err(error),
         }
     }
 
