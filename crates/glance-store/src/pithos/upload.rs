@@ -9,7 +9,6 @@ use glance_core::pithos::PithosLocation;
 
 use super::Inner;
 use super::account::Account;
-use super::error::PithosError;
 use super::publish::Ready;
 use crate::data::ImageData;
 use crate::error::StoreError;
@@ -79,9 +78,7 @@ impl Outliving for Upload {
         drop(turn);
         let size = data.size;
         let mut parts = Parts::new(measured(data.into_stream(), size, Arc::default()));
-        // There is always a first part, if only an empty one.
-        let first = parts.next(blocks.size).await?;
-        let first = first.ok_or(PithosError::BrokenOff)?;
+        let first = parts.first(blocks.size).await?;
         let ready = if first.last {
             let (size, pieces) = (first.length, first.pieces);
             let hashed = pieces.clone();

@@ -174,9 +174,7 @@ impl Outliving for Upload {
             _ => {
                 let source = measured(data.into_stream(), size, ended);
                 let mut parts = Parts::new(source);
-                // There is always a first part, if only an empty one.
-                let first = parts.next(options.segment).await?;
-                let first = first.ok_or(SwiftError::BrokenOff)?;
+                let first = parts.first(options.segment).await?;
                 if first.last {
                     return Ok(Ready::Whole(first.pieces));
                 }
