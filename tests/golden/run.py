@@ -28,12 +28,10 @@ import synnefo_servers
 import transport
 import wire
 from cloud import Cloud, ROOT
+from deviations import Deviations
 
 FOLDERS = ['glance-v1', 'glance-v1-variants', 'glance-v1-registry', 'glance-v1-transport', 'pithos', 'astakos',
-           'plankton', 'kamaki']
-# Replayed only when they are named: what the level `guide` means, by a release that failed at much of it. Its
-# differences have reasons (docs/COMPATIBILITY.md), but no lines in deviations.txt.
-NAMED = ['plankton-0.13']
+           'plankton', 'plankton-0.13', 'kamaki']
 # Beyond Glance: list items carry their address, as the documents before Glance's show it.
 EXTRA = ['uri']
 
@@ -97,6 +95,10 @@ def name_of(path):
     return path.stem if path.parent.name.startswith('glance') else '%s-%s' % (path.parent.name, path.stem)
 
 
+def group_of(path):
+    return 'Glance' if path.parent.name.startswith('glance') else path.parent.name
+
+
 def run_one(path, source):
     """(name, [(place, what was sent, differences)])."""
     recording = json.loads(path.read_text())
@@ -115,16 +117,6 @@ def run_one(path, source):
         return recording['name'], list(replay_exchanges(recording, cloud, source))
 
 
-def read_deviations():
-    accepted = {}
-    for number, line in enumerate((HERE / 'deviations.txt').read_text().splitlines(), 1):
-        found = re.match(r'([\w.-]+#[\w*-]+):(.*)', line)
-        if found:
-            assert found[2].strip(), 'deviations.txt line %d gives no reason' % number
-            accepted[found[1]] = found[2].strip()
-    return accepted
-
-
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--jobs', type=int, default=2)
@@ -135,11 +127,10 @@ def main():
     server.daemon_threads = True
     threading.Thread(target=server.serve_forever, daemon=True).start()
     source = '127.0.0.1:%d' % server.server_address[1]
-    accepted, used = read_deviations(), set()
-    paths = [path for folder in FOLDERS + NAMED * bool(options.names) for path in sorted((HERE / folder).glob('*.json'))
+    meant = Deviations()
+    paths = [path for folder in FOLDERS for path in sorted((HERE / folder).glob('*.json'))
              if not options.names or {name_of(path), folder} & set(options.names)]
-    total = equal = failed = 0
-    deviations = collections.Counter()
+    total, equal, failed = collections.Counter(), collections.Counter(), 0
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         runs = [(path, pool.submit(run_one, path, source)) for path in paths]
         for path, run in runs:
@@ -151,33 +142,27 @@ def main():
                 continue
             good = bad = 0
             for place, sent, found in results:
-                total += 1
-                everywhere = place.partition('#')[0] + '#*'
+                total[group_of(path)] += 1
                 if not found:
                     good += 1
-                elif place in accepted or everywhere in accepted:
-                    line = place if place in accepted else everywhere
-                    used.add(line)
-                    deviations[re.search(r'\[\w+\]|$', accepted[line])[0]] += 1
-                else:
+                elif not meant.accept(group_of(path), place, found):
                     bad += 1
                     print('%s %s' % (place, sent))
                     for difference in found:
                         print('    ' + difference)
-            equal += good
+            equal[group_of(path)] += good
             failed += bool(bad)
             if bad or not options.quiet:
                 print('%-44s %d/%d' % (name, good, len(results)))
     if not options.names:
-        for place in sorted(set(accepted) - used):
-            if accepted[place].startswith('sometimes'):
-                continue
-            print('deviations.txt: %s no longer deviates' % place)
+        for line in meant.unused():
+            print('deviations.txt: nothing deviates by %s any more' % line)
             failed += 1
-    deviating = sum(deviations.values())
-    share = 100 * deviating / max(total, 1)
-    rows = ', '.join('%d %s' % (count, row or 'others') for row, count in deviations.most_common())
-    print('%d of %d exchanges as recorded, %d accepted deviations (%.1f %%): %s' % (equal, total, deviating, share, rows))
+    for group in total:
+        rows = meant.rows[group]
+        told = ', '.join('%d %s' % (count, row) for row, count in rows.most_common())
+        print('%s: %d of %d exchanges as recorded, %d accepted deviations (%.1f %%)%s' % (
+            group, equal[group], total[group], rows.total(), 100 * rows.total() / total[group], told and ': ' + told))
     print('%d passed, %d failed' % (max(len(paths) - failed, 0), failed))
     return 1 if failed else 0
 

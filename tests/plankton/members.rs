@@ -219,3 +219,38 @@ fn sharing_in_pithos_is_membership() {
         "False"
     );
 }
+
+#[test]
+fn who_is_in_a_group_sees_what_it_may_read() {
+    let story = Story::begin();
+    let (alice, bob, carol) = (&story.alice, &story.bob, &story.carol);
+    let id = story.register(alice, "m", b"data");
+    let group = format!("group{}", story.cloud.address().rsplit(':').next().unwrap());
+    let member = format!("{}:{group}", alice.uuid);
+    let list = json!({ "memberships": [{ "member_id": member }] });
+    story.send(alice, replacement(&id, &list)).expect(204);
+    assert_eq!(story.members(alice, &id), [member.as_str()]);
+    assert!(story.names(bob, "").is_empty());
+    story.show(bob, &id).expect(405);
+    story.group(alice, &group, &bob.uuid);
+    assert_eq!(story.names(bob, ""), ["m"]);
+    assert!(story.names(carol, "").is_empty());
+    story.show(bob, &id).expect(200);
+    story.show(carol, &id).expect(405);
+    assert_eq!(story.members(bob, &id), [member.as_str()]);
+    // What is kept of members while it is public is what they were.
+    for public in ["true", "false"] {
+        let update = [("X-Image-Meta-Is-Public", public)];
+        story.update(alice, &id, &update).expect(200);
+    }
+    assert_eq!(story.members(alice, &id), [member.as_str()]);
+    assert_eq!(story.names(bob, ""), ["m"]);
+    story.group(alice, &group, &carol.uuid);
+    assert!(story.names(bob, "").is_empty());
+    assert_eq!(story.names(carol, ""), ["m"]);
+    story
+        .send(alice, replacement(&id, &memberships(&[bob])))
+        .expect(204);
+    assert_eq!(story.names(bob, ""), ["m"]);
+    assert!(story.names(carol, "").is_empty());
+}

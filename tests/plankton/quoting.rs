@@ -54,6 +54,35 @@ fn punctuation_in_the_name_of_a_property_is_an_underscore() {
 }
 
 #[test]
+fn every_punctuation_is_an_underscore() {
+    let story = Story::begin();
+    let alice = &story.alice;
+    let all = (b'!'..=b'~').filter(u8::is_ascii_punctuation);
+    let quoted: String = all.map(|byte| format!("%{byte:02X}")).collect();
+    // And what a header's name has of it as it is.
+    for (number, (name, plain)) in [
+        (format!("a{quoted}b"), format!("a{}b", "_".repeat(32))),
+        (
+            "a!#$%&'*+-.^_`|~b".to_owned(),
+            format!("a{}b", "_".repeat(15)),
+        ),
+        ("%C3%89%2Dx".to_owned(), "é_x".to_owned()),
+        ("a%20b".to_owned(), "a b".to_owned()),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let header = format!("X-Image-Meta-Property-{name}");
+        let object = format!("p{number}");
+        let id = story.register_with(alice, &object, b"data", &[(&header, "1")]);
+        assert_eq!(
+            story.listed(alice, &id)["properties"],
+            json!({ plain: "1" })
+        );
+    }
+}
+
+#[test]
 fn names_and_values_of_properties_are_quoted() {
     let story = Story::begin();
     let alice = &story.alice;

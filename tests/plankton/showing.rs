@@ -1,5 +1,9 @@
 //! HEAD /images/ID: the headers and return codes of the guide's table.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use chrono::NaiveDateTime;
+
 use crate::story::{NOBODYS, Story, head, is_moment};
 
 #[test]
@@ -92,4 +96,31 @@ fn created_at_stays_and_updated_at_moves() {
     story
         .send(alice, head(&format!("/images/{id}")))
         .expect(200);
+}
+
+#[test]
+fn times_are_utc_to_the_second() {
+    let story = Story::begin();
+    let alice = &story.alice;
+    let now = || {
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap()
+            .as_secs()
+    };
+    let before = now();
+    let id = story.register(alice, "x", b"data");
+    let after = now();
+    let seconds = |text: &str| {
+        let moment = NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S").unwrap();
+        u64::try_from(moment.and_utc().timestamp()).unwrap()
+    };
+    let shown = story.show(alice, &id);
+    let listed = story.listed(alice, &id);
+    for field in ["Created-At", "Updated-At"] {
+        let text = shown.meta(field);
+        let key = field.to_lowercase().replace('-', "_");
+        assert_eq!(listed[key], text);
+        assert!((before..=after).contains(&seconds(text)), "{field}: {text}");
+    }
 }

@@ -25,8 +25,11 @@ impl Story {
     }
 
     pub(crate) fn with(setup: Setup) -> Self {
+        Self::within(setup.start())
+    }
+
+    pub(crate) fn within(cloud: Cloud) -> Self {
         let synnefo = Synnefo::shared();
-        let cloud = setup.start();
         // Ports are nobody else's while the story is told.
         let port = cloud.address().rsplit(':').next().unwrap().to_owned();
         let container = format!("story-{port}-{}", std::process::id());
@@ -87,8 +90,18 @@ impl Story {
 
     #[track_caller]
     pub(crate) fn rename(&self, user: &SynnefoUser, from: &str, to: &str) {
+        self.make_from("X-Move-From", user, from, to);
+    }
+
+    #[track_caller]
+    pub(crate) fn copy(&self, user: &SynnefoUser, from: &str, to: &str) {
+        self.make_from("X-Copy-From", user, from, to);
+    }
+
+    #[track_caller]
+    fn make_from(&self, how: &str, user: &SynnefoUser, from: &str, to: &str) {
         let from = format!("/{}/{from}", self.container);
-        let headers = [("X-Move-From", from.as_str())];
+        let headers = [(how, from.as_str())];
         self.pithos(user, "PUT", (user, to), &headers).expect(201);
     }
 
@@ -97,6 +110,16 @@ impl Story {
         let path = format!("{}?update=", self.path(user, object));
         let headers = [("X-Object-Sharing", sharing)];
         let answer = self.synnefo.ask_pithos(user, "POST", &path, &headers, b"");
+        answer.expect(202);
+    }
+
+    /// Makes this user the only one in a group of the owner's.
+    #[track_caller]
+    pub(crate) fn group(&self, owner: &SynnefoUser, group: &str, member: &str) {
+        let path = format!("{}?update=", owner.uuid);
+        let name = format!("X-Account-Group-{group}");
+        let headers = [(name.as_str(), member)];
+        let answer = self.synnefo.ask_pithos(owner, "POST", &path, &headers, b"");
         answer.expect(202);
     }
 

@@ -153,6 +153,32 @@ fn wrong_values_change_nothing() {
 }
 
 #[test]
+fn an_update_has_the_limits_of_a_registration() {
+    let story = Story::begin();
+    let alice = &story.alice;
+    let names: Vec<_> = (0..28)
+        .map(|number| format!("X-Image-Meta-Property-p{number}"))
+        .collect();
+    let headers: Vec<_> = names.iter().map(|name| (name.as_str(), "v")).collect();
+    let id = story.register_with(alice, "x", b"data", &headers);
+    let updated = |name: &str, value: &str| story.update(alice, &id, &[(name, value)]);
+    fault(updated("X-Image-Meta-Property-more", "v"), 400);
+    // It is kept beside them.
+    fault(updated("X-Image-Meta-Status", "foo"), 400);
+    updated(&names[0], "w").expect(200);
+    let more = [(names[0].as_str(), ""), ("X-Image-Meta-Property-more", "v")];
+    story.update(alice, &id, &more).expect(200);
+    let properties = &story.listed(alice, &id)["properties"];
+    assert_eq!(properties.as_object().unwrap().len(), 28);
+    assert_eq!(properties["more"], "v");
+    let long = format!("X-Image-Meta-Property-{}", "x".repeat(94));
+    fault(
+        story.update(alice, &id, &[(&names[1], ""), (&long, "v")]),
+        400,
+    );
+}
+
+#[test]
 fn a_size_may_be_named_if_it_is_right() {
     let story = Story::begin();
     let alice = &story.alice;

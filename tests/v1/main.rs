@@ -32,6 +32,7 @@ mod outside;
 mod paging;
 mod parallel_quotas;
 mod permissions;
+mod pithos_down;
 mod policy;
 mod properties;
 mod quotas;

@@ -20,6 +20,7 @@ mod measured;
 mod net;
 pub mod object;
 mod off_reactor;
+mod outliving;
 mod parallel;
 mod parts;
 mod pieces;

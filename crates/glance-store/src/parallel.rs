@@ -231,7 +231,7 @@ mod tests {
         let running = std::sync::atomic::AtomicUsize::new(0);
         let most = std::sync::atomic::AtomicUsize::new(0);
         let mut parts = Parts::new(source(&[95]));
-        let first = parts.next(10).await.unwrap().unwrap();
+        let first = parts.first(10).await.unwrap();
         let sent = Parallel::new(3, 100)
             .send(
                 first,
@@ -321,7 +321,7 @@ mod tests {
     async fn ends_with_the_first_error_of_either_side() {
         let failing = source(&[30]).chain(stream::iter([Err(DataError::Disconnected.into())]));
         let mut parts = Parts::new(Box::pin(failing));
-        let first = parts.next(10).await.unwrap().unwrap();
+        let first = parts.first(10).await.unwrap();
         let parallel = Parallel::new(2, 1);
         let sent = parallel.send(
             first,
@@ -335,7 +335,7 @@ mod tests {
         ));
 
         let mut parts = Parts::new(source(&[30]));
-        let first = parts.next(10).await.unwrap().unwrap();
+        let first = parts.first(10).await.unwrap();
         let sent = parallel.send(
             first,
             &mut parts,

@@ -41,6 +41,14 @@ impl Parts {
         }
     }
 
+    /// The first part, `length` bytes or all if there are fewer. Of no data it is empty.
+    ///
+    /// Nothing is lost when the future is dropped.
+    pub(crate) async fn first(&mut self, length: u64) -> Result<Part, StoreError> {
+        self.exceed(length).await?;
+        Ok(self.part(length))
+    }
+
     /// The next part, `length` bytes unless it is the last one. Of no data there is one empty part.
     /// None when the last one is taken.
     ///
@@ -48,17 +56,8 @@ impl Parts {
     pub(crate) async fn next(&mut self, length: u64) -> Result<Option<Part>, StoreError> {
         // A full part waits for one byte more, to know whether it is the last one.
         self.exceed(length).await?;
-        if self.waiting.length() == 0 && self.taken > 0 {
-            return Ok(None);
-        }
-        self.taken += 1;
-        let length = length.min(self.waiting.length());
-        Ok(Some(Part {
-            number: self.taken,
-            pieces: self.waiting.take(length),
-            length,
-            last: self.ended && self.waiting.length() == 0,
-        }))
+        let is_over = self.waiting.length() == 0 && self.taken > 0;
+        Ok((!is_over).then(|| self.part(length)))
     }
 
     /// The next bytes, `most` at most, as soon as there are any. None when the data has ended.
@@ -68,6 +67,18 @@ impl Parts {
         self.exceed(0).await?;
         let some = self.waiting.take(most);
         Ok((!some.is_empty()).then_some(some))
+    }
+
+    /// As much of a part as there is.
+    fn part(&mut self, length: u64) -> Part {
+        self.taken += 1;
+        let length = length.min(self.waiting.length());
+        Part {
+            number: self.taken,
+            pieces: self.waiting.take(length),
+            length,
+            last: self.ended && self.waiting.length() == 0,
+        }
     }
 
     /// Waits until there are more than `length` bytes, or no more come.

@@ -3,6 +3,7 @@
 use glance_core::member::{Member, SharedImage};
 use glance_core::wire::Membership;
 
+use super::plankton::BY_GROUP;
 use super::{ImageService, Requester, ServiceError};
 
 impl ImageService {
@@ -12,10 +13,13 @@ impl ImageService {
         requester: &Requester,
         id: &str,
     ) -> Result<Vec<Member>, ServiceError> {
-        self.registry
+        let members = self
+            .registry
             .get_image_members(requester.caller(), id)
             .await
-            .map_err(|error| ServiceError::from_registry(error, id))
+            .map_err(|error| ServiceError::from_registry(error, id))?;
+        let shown = members.into_iter().filter(|it| it.member_id != BY_GROUP);
+        Ok(shown.collect())
     }
 
     /// Replaces all members of an image.

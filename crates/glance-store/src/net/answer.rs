@@ -1,5 +1,6 @@
 //! Answers, and requests that are sent again until there is a good one.
 
+use std::future::Future;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -58,6 +59,29 @@ pub(crate) async fn persistently(
     }
 }
 
+/// What came of an attempt.
+pub(crate) enum Tried<T> {
+    Done(T),
+    /// Nothing, for a reason that may be over soon.
+    Not(StoreError),
+}
+
+/// Makes attempts until something comes of one, as many as are worth it.
+pub(crate) async fn repeatedly<T, F>(attempt: impl Fn() -> F) -> Result<T, StoreError>
+where
+    F: Future<Output = Result<Tried<T>, StoreError>>,
+{
+    let mut number = 1;
+    loop {
+        match attempt().await? {
+            Tried::Done(done) => return Ok(done),
+            Tried::Not(error) if number >= ATTEMPTS => return Err(error),
+            Tried::Not(_) => pause(number).await,
+        }
+        number += 1;
+    }
+}
+
 /// Whether the same request may do better soon, with whatever server.
 pub(crate) fn is_passing(status: StatusCode) -> bool {
     matches!(status.as_u16(), 408 | 429 | 500 | 502 | 503 | 504)
@@ -107,11 +131,4 @@ pub(crate) fn length(answer: &Answer) -> Option<u64> {
 pub(crate) fn etag(answer: &Answer) -> Option<String> {
     let text = header(answer, ETAG.as_str())?.trim_matches('"');
     (!text.is_empty()).then(|| text.to_owned())
-}
-
-/// Whether `Content-Range` says that these bytes came, from `begin` to before `end`.
-pub(crate) fn is_part(answer: &Answer, (begin, end): (u64, u64)) -> bool {
-    let range = header(answer, "content-range").and_then(|text| text.strip_prefix("bytes "));
-    let range = range.and_then(|text| text.split_once('/'));
-    range.is_some_and(|(part, _)| part == format!("{begin}-{}", end.saturating_sub(1)))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod ahead;
 pub(crate) mod answer;
+pub(crate) mod call;
 pub(crate) mod client;
 mod outgoing;
 pub(crate) mod pace;

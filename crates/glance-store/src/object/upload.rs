@@ -33,10 +33,7 @@ pub(super) async fn add(
         counted.take(part).map(|()| counted.received)
     };
     let mut parts = Parts::new(data.into_stream());
-    let Some(first) = parts.next(part_size).await? else {
-        // There is always one part, an empty one at least.
-        return Err(unavailable("there is no first part"));
-    };
+    let first = parts.first(part_size).await?;
     let caller = Attempt::begin(&cloud.abandoned, &object).await;
     let attempt = caller.0.clone();
     let published = if first.last {

@@ -5,7 +5,6 @@ use std::sync::Mutex;
 
 use hyper::{Method, StatusCode};
 
-use super::account::{Call, octets};
 use super::error::{PithosError, not_kept};
 use super::hashing::BlockHash;
 use super::lock;
@@ -14,8 +13,8 @@ use super::publish::{Ready, hash_map};
 use super::upload::Upload;
 use crate::data::Batch;
 use crate::error::{DataError, StoreError};
-use crate::net::answer::{ATTEMPTS, Answer, body, drain};
-use crate::net::pause::pause;
+use crate::net::answer::{Answer, Tried, body, drain, repeatedly};
+use crate::net::call::{Call, octets};
 use crate::off_reactor::blocking;
 use crate::parts::{Part, Parts};
 
@@ -95,7 +94,7 @@ impl Upload {
         Err(match status {
             StatusCode::PRECONDITION_FAILED => StoreError::Duplicate,
             status if status.is_success() => {
-                self.begun();
+                self.progress.begin();
                 PithosError::Unusable("it made an object of what is not there").into()
             }
             status => self.not_kept(status),
@@ -109,23 +108,19 @@ impl Upload {
             .header("content-type", octets())
             .body(pieces);
         let expected = [hash.to_string()];
-        let mut attempt = 1;
-        loop {
+        repeatedly(|| async {
             let answer = self.account.send(&call).await?;
             let status = answer.status();
             if !status.is_success() {
                 drain(answer, self.account.client.patience()).await;
                 return Err(self.not_kept(status));
             }
-            if self.hashes(answer).await? == expected {
-                return Ok(());
+            match self.hashes(answer).await? == expected {
+                true => Ok(Tried::Done(())),
+                false => Ok(Tried::Not(PithosError::Hash.into())),
             }
-            if attempt >= ATTEMPTS {
-                return Err(PithosError::Hash.into());
-            }
-            pause(attempt).await;
-            attempt += 1;
-        }
+        })
+        .await
     }
 
     async fn hashes(&self, answer: Answer) -> Result<Vec<String>, StoreError> {

@@ -5,12 +5,14 @@ use glance_core::pithos::PithosLocation;
 use hyper::header::{HeaderValue, IF_MATCH, RANGE};
 use hyper::{Method, StatusCode};
 
-use super::account::{Account, Call};
+use super::account::Account;
 use super::error::{PithosError, refused};
 use super::facts;
 use crate::data::ImageData;
 use crate::error::StoreError;
-use crate::net::answer::{Answer, drain, etag, is_part, length};
+use crate::net::ahead::part_of;
+use crate::net::answer::{Answer, drain, etag, header, length};
+use crate::net::call::Call;
 use crate::net::reading::{ByteStream, Endurance, incoming, resuming};
 use crate::store::{ByteRange, ObjectFacts};
 
@@ -24,13 +26,14 @@ pub(super) async fn open(
     place: PithosLocation,
     range: Option<ByteRange>,
 ) -> Result<ImageData, StoreError> {
-    let bounds = range.map(|range| (range.offset, range.offset.saturating_add(range.length)));
-    let answer = ask(&account, &place, bounds, None).await?;
-    let size = match range {
-        Some(range) => range.length,
-        None => length(&answer).ok_or(PithosError::Unusable("it tells no length"))?,
+    let answer = ask(&account, &place, range, None).await?;
+    let whole = match range {
+        Some(range) => range,
+        None => ByteRange {
+            offset: 0,
+            length: length(&answer).ok_or(PithosError::Unusable("it tells no length"))?,
+        },
     };
-    let begin = range.map_or(0, |range| range.offset);
     let object = facts::of(&answer)?;
     let tag = etag(&answer);
     let endurance = Endurance {
@@ -43,8 +46,11 @@ pub(super) async fn open(
         let (account, place, tag) = (account.clone(), place.clone(), tag.clone());
         let same = same.clone();
         async move {
-            let bounds = Some((begin + done, begin + size));
-            let answer = ask(&account, &place, bounds, tag).await?;
+            let rest = ByteRange {
+                offset: whole.offset + done,
+                length: whole.length - done,
+            };
+            let answer = ask(&account, &place, Some(rest), tag).await?;
             if !is_same(&facts::of(&answer)?, &same) {
                 return Err(changed());
             }
@@ -52,8 +58,8 @@ pub(super) async fn open(
         }
         .boxed()
     };
-    let data = ImageData::from_stream(Some(size), resuming(first, size, endurance, rest));
-    Ok(data.of_object(object))
+    let stream = resuming(first, whole.length, endurance, rest);
+    Ok(ImageData::from_stream(Some(whole.length), stream).of_object(object))
 }
 
 /// Whether the data is the same. Its version may be another: metadata have versions, too.
@@ -67,18 +73,19 @@ fn changed() -> StoreError {
     StoreError::Answered(StatusCode::PRECONDITION_FAILED.as_u16())
 }
 
-/// Asks for all, or from a byte to before another; only if the data still has this tag.
+/// Asks for all or a part; only if the data still has this tag.
 async fn ask(
     account: &Account,
     place: &PithosLocation,
-    bounds: Option<(u64, u64)>,
+    range: Option<ByteRange>,
     tag: Option<String>,
 ) -> Result<Answer, StoreError> {
     let mut call = Call::object(Method::GET, &place.container, &place.object);
-    if let Some((begin, end)) = bounds {
-        let range = HeaderValue::try_from(format!("bytes={begin}-{}", end.saturating_sub(1)));
-        let range = range.map_err(|_| PithosError::Unusable("a part has no place"))?;
-        call.headers.insert(RANGE, range);
+    if let Some(range) = range {
+        let text = format!("bytes={}-{}", range.offset, range.last());
+        let text = HeaderValue::try_from(text);
+        let text = text.map_err(|_| PithosError::Unusable("a part has no place"))?;
+        call.headers.insert(RANGE, text);
     }
     if let Some(tag) = tag {
         let tag = HeaderValue::try_from(format!("\"{tag}\""));
@@ -87,14 +94,18 @@ async fn ask(
     }
     let answer = account.send(&call).await?;
     let status = answer.status();
-    match (status, bounds) {
-        (StatusCode::OK, None) => return Ok(answer),
-        (StatusCode::PARTIAL_CONTENT, Some(bounds)) if is_part(&answer, bounds) => {
-            return Ok(answer);
+    let is_wanted = match (status, range) {
+        (StatusCode::OK, None) => true,
+        (StatusCode::PARTIAL_CONTENT, Some(range)) => {
+            let part = header(&answer, "content-range").and_then(part_of);
+            part.is_some_and(|(part, _)| part == range)
         }
         // A proxy that knows no parts gives all; where all was asked for, that is as good.
-        (StatusCode::OK, Some((0, end))) if length(&answer) == Some(end) => return Ok(answer),
-        _ => {}
+        (StatusCode::OK, Some(range)) => range.offset == 0 && length(&answer) == Some(range.length),
+        _ => false,
+    };
+    if is_wanted {
+        return Ok(answer);
     }
     drain(answer, account.client.patience()).await;
     Err(match status {

@@ -37,9 +37,6 @@ pub(super) enum PithosError {
     /// Blocks went between their arrival and the publication of the image.
     #[error("Pithos does not have all blocks that it was sent")]
     Missing,
-    /// A task ended without a word.
-    #[error("an upload was broken off")]
-    BrokenOff,
 }
 
 impl From<PithosError> for StoreError {

@@ -9,10 +9,11 @@ use hyper::{Method, StatusCode};
 use serde_json::Value;
 
 use super::Inner;
-use super::account::{Account, Call, encoded};
+use super::account::Account;
 use super::error::{PithosError, not_kept};
 use crate::error::StoreError;
 use crate::net::answer::{body, drain};
+use crate::net::call::{Call, encoded};
 use crate::store::Held;
 
 /// How many objects a page has.

@@ -45,6 +45,7 @@ use crate::data::ImageData;
 use crate::error::{StartError, StoreError};
 use crate::net::client::ServerClient;
 use crate::net::tls::Trust;
+use crate::outliving;
 use crate::store::{Added, ByteRange, Capabilities, HeldStream, ImageStat, ImageStore, Readers};
 use crate::turns::Turns;
 
@@ -137,9 +138,8 @@ impl ImageStore for PithosStore {
         caller: &Identity,
     ) -> Result<Added, StoreError> {
         let (account, place) = self.inner.home(id, caller)?;
-        Upload::new(self.inner.clone(), account, place, id)
-            .run(data)
-            .await
+        let upload = Upload::new(self.inner.clone(), account, place, id);
+        outliving::run(upload, data).await
     }
 
     async fn get(

@@ -2,16 +2,14 @@
 
 use hyper::{Method, StatusCode};
 
-use super::account::{Account, Call};
+use super::account::Account;
 use super::error::{PithosError, not_kept, refused};
 use super::facts;
 use super::hashing::Hashing;
 use crate::error::StoreError;
 use crate::net::answer::{header, length};
+use crate::net::call::{Call, UPLOAD};
 use crate::store::ObjectFacts;
-
-/// Which upload an object is of.
-pub(super) const UPLOAD: &str = "x-object-meta-glance-upload";
 
 /// The largest blocks that we take: some of them are held in memory.
 const LARGEST_BLOCK: u64 = 64 << 20;

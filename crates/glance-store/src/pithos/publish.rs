@@ -3,16 +3,16 @@
 use std::fmt::Write;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
-use hyper::{Method, StatusCode};
+use hyper::StatusCode;
 
-use super::account::{Call, octets};
 use super::error::PithosError;
 use super::hashing::BlockHash;
-use super::object::UPLOAD;
+use super::object::Head;
 use super::upload::Upload;
 use crate::data::Batch;
 use crate::error::StoreError;
+use crate::net::answer::{Tried, repeatedly};
+use crate::net::call::Call;
 
 /// What is ready for publication.
 pub(super) enum Ready {
@@ -45,14 +45,7 @@ pub(super) fn hash_map(size: u64, hashes: &[BlockHash]) -> Bytes {
 impl Upload {
     /// A request that makes the image appear, if there is none.
     pub(super) fn call(&self) -> Call<'_> {
-        let mut call = Call::object(Method::PUT, &self.place.container, &self.place.object);
-        call.headers.insert(CONTENT_TYPE, octets());
-        call.headers
-            .insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        if let Ok(mark) = HeaderValue::from_str(&self.mark) {
-            call.headers.insert(UPLOAD, mark);
-        }
-        call
+        Call::publishing(&self.place.container, &self.place.object, &self.mark)
     }
 
     /// Makes the image appear, and looks whether it is what was sent. It can be sent again, for it
@@ -65,27 +58,31 @@ impl Upload {
                 (size, root, call.body(vec![map]))
             }
         };
-        self.begun();
-        let status = self.account.status(&call).await?;
-        match status {
-            status if status.is_success() => {}
-            // Of an attempt of ours whose answer was lost, perhaps.
-            StatusCode::PRECONDITION_FAILED => {}
-            StatusCode::CONFLICT => return Err(PithosError::Missing.into()),
-            status => return Err(self.not_kept(status)),
-        }
-        let (container, object) = (&self.place.container, &self.place.object);
-        let head = self.account.head(container, object).await?;
-        let head = head.ok_or(PithosError::Changed)?;
-        if head.upload.as_ref() != Some(&self.mark) {
-            return Err(match status {
-                StatusCode::PRECONDITION_FAILED => StoreError::Duplicate,
-                _ => PithosError::Changed.into(),
-            });
-        }
+        self.progress.begin();
+        let head = repeatedly(|| self.published(&call)).await?;
         if head.size != size || head.facts.hash != root.to_string() {
             return Err(PithosError::Hash.into());
         }
         Ok(())
+    }
+
+    /// Sends the request, and gives what there is then.
+    async fn published(&self, call: &Call<'_>) -> Result<Tried<Head>, StoreError> {
+        let status = self.account.status(call).await?;
+        let was_there = match status {
+            status if status.is_success() => false,
+            // Of an attempt of ours whose answer was lost, perhaps.
+            StatusCode::PRECONDITION_FAILED => true,
+            StatusCode::CONFLICT => return Err(PithosError::Missing.into()),
+            status => return Err(self.not_kept(status)),
+        };
+        let (container, object) = (&self.place.container, &self.place.object);
+        match self.account.head(container, object).await? {
+            Some(head) if head.upload.as_ref() == Some(&self.mark) => Ok(Tried::Done(head)),
+            Some(_) if was_there => Err(StoreError::Duplicate),
+            // What an upload left that was given up, and is removed by now.
+            None if was_there => Ok(Tried::Not(self.not_kept(status))),
+            _ => Err(PithosError::Changed.into()),
+        }
     }
 }

@@ -3,21 +3,16 @@
 use glance_core::pithos::PithosLocation;
 use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, utf8_percent_encode};
 
-use super::account::{Account, Call};
+use super::account::Account;
 use super::error::refused;
 use crate::error::StoreError;
+use crate::net::call::{Call, PLAIN};
 use crate::store::Readers;
 
 /// What stands as it is in a name. `:` is in names of groups.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~')
-    .remove(b'@')
-    .remove(b':');
+const NAME: &AsciiSet = &PLAIN.remove(b'@').remove(b':');
 
 /// What the server before Pithos takes of a header, with room for its name.
 const LONGEST: usize = 8_000;
@@ -75,7 +70,7 @@ fn names(names: &[String], with_everybody: bool) -> String {
     });
     let encoded = names.map(|name| match name.as_str() {
         "*" => "*".to_owned(),
-        name => utf8_percent_encode(name, PLAIN).to_string(),
+        name => utf8_percent_encode(name, NAME).to_string(),
     });
     encoded.collect::<Vec<_>>().join(",")
 }

@@ -55,8 +55,7 @@ impl Uploader {
             return self.put_stream(object, turn, source, size).await;
         }
         let mut parts = Parts::new(declared(source, size));
-        let first = parts.next(self.sizes.part(1, size)).await?;
-        let first = first.ok_or_else(|| wrong("there is not even an empty part"))?;
+        let first = parts.first(self.sizes.part(1, size)).await?;
         if first.last {
             return self.put_whole(object, turn, first).await;
         }

@@ -3,24 +3,16 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytes::Bytes;
-use hyper::header::{CONTENT_LENGTH, HeaderMap, HeaderValue};
-use hyper::{Method, Request, StatusCode, Uri};
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
 
 use super::answer::{Answer, drain, persistently};
 use super::error::SwiftError;
 use super::sign_on::{SignOn, Ticket};
-use crate::data::{Batch, BatchStream};
+use crate::data::BatchStream;
 use crate::error::StoreError;
-use crate::net::client::{Outgoing, ServerClient};
-
-/// What stands as it is in a URL.
-const PLAIN: &AsciiSet = &NON_ALPHANUMERIC
-    .remove(b'-')
-    .remove(b'_')
-    .remove(b'.')
-    .remove(b'~');
+use crate::net::call::{Call, PLAIN};
+use crate::net::client::ServerClient;
 
 /// An account that can be asked. Clones share its tokens.
 #[derive(Clone)]
@@ -43,89 +35,6 @@ pub(super) enum Who {
     },
 }
 
-/// A request.
-pub(super) struct Call<'a> {
-    pub(super) method: Method,
-    pub(super) container: &'a str,
-    pub(super) object: Option<&'a str>,
-    /// What comes after `?`, encoded.
-    pub(super) query: String,
-    pub(super) headers: HeaderMap,
-    pub(super) body: Batch,
-}
-
-impl<'a> Call<'a> {
-    /// For a container.
-    pub(super) fn container(method: Method, container: &'a str) -> Self {
-        Self {
-            method,
-            container,
-            object: None,
-            query: String::new(),
-            headers: HeaderMap::new(),
-            body: Batch::new(),
-        }
-    }
-
-    /// For an object.
-    pub(super) fn object(method: Method, container: &'a str, object: &'a str) -> Self {
-        Self {
-            object: Some(object),
-            ..Self::container(method, container)
-        }
-    }
-
-    pub(super) fn query(self, query: impl Into<String>) -> Self {
-        let query = query.into();
-        Self { query, ..self }
-    }
-
-    pub(super) fn header(mut self, name: &'static str, value: HeaderValue) -> Self {
-        self.headers.insert(name, value);
-        self
-    }
-
-    pub(super) fn body(self, body: Vec<Bytes>) -> Self {
-        Self { body, ..self }
-    }
-
-    fn request(&self, base: &str, token: &HeaderValue) -> Result<Request<()>, StoreError> {
-        let mut url = format!("{base}/{}", encoded(self.container));
-        if let Some(object) = self.object {
-            url.push('/');
-            url.push_str(&encoded(object));
-        }
-        if !self.query.is_empty() {
-            url.push('?');
-            url.push_str(&self.query);
-        }
-        let url = Uri::try_from(url).map_err(|_| StoreError::BadLocation)?;
-        if !matches!(url.scheme_str(), Some("http" | "https")) {
-            return Err(StoreError::BadLocation);
-        }
-        let mut request = Request::new(());
-        *request.method_mut() = self.method.clone();
-        *request.uri_mut() = url;
-        *request.headers_mut() = self.headers.clone();
-        request.headers_mut().insert("x-auth-token", token.clone());
-        // A body of no bytes has a length, too, without which Swift refuses it.
-        if matches!(self.method, Method::PUT | Method::POST) {
-            let length: u64 = self.body.iter().map(|piece| piece.len() as u64).sum();
-            let length = HeaderValue::from(length);
-            request
-                .headers_mut()
-                .entry(CONTENT_LENGTH)
-                .or_insert(length);
-        }
-        Ok(request)
-    }
-}
-
-/// A name as a part of a URL.
-pub(super) fn encoded(name: &str) -> String {
-    utf8_percent_encode(name, PLAIN).to_string()
-}
-
 impl Account {
     /// Sends a request as often as it takes, and gives an answer that is neither trouble which
     /// passes nor a refused token.
@@ -134,11 +43,8 @@ impl Account {
         loop {
             let ticket = self.ticket(refused.as_deref()).await?;
             let (base, token) = self.base(ticket.as_deref())?;
-            let answer = persistently(&self.client, || {
-                let body = call.body.clone();
-                Ok(call.request(base, token)?.map(|()| Outgoing::whole(body)))
-            });
-            let answer = answer.await?;
+            let request = || call.request(base, token, PLAIN);
+            let answer = persistently(&self.client, request).await?;
             if answer.status() != StatusCode::UNAUTHORIZED {
                 return Ok(answer);
             }
@@ -159,7 +65,7 @@ impl Account {
     ) -> Result<Answer, StoreError> {
         let ticket = self.ticket(None).await?;
         let (base, token) = self.base(ticket.as_deref())?;
-        let (head, ()) = call.request(base, token)?.into_parts();
+        let (head, ()) = call.head(base, token, PLAIN)?.into_parts();
         let answer = self.client.send_stream(head, source, length).await?;
         if answer.status() == StatusCode::UNAUTHORIZED {
             drain(answer, self.client.patience()).await;

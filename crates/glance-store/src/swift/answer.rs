@@ -7,7 +7,9 @@ use crate::error::StoreError;
 use crate::net::answer::{self, is_passing};
 use crate::net::client::{Outgoing, ServerClient};
 
-pub(super) use crate::net::answer::{ATTEMPTS, Answer, body, drain, etag, header, length};
+pub(super) use crate::net::answer::{
+    ATTEMPTS, Answer, Tried, body, drain, etag, header, length, repeatedly,
+};
 
 /// Sends what `request` makes until the answer is no passing trouble.
 pub(super) async fn persistently(

@@ -4,13 +4,14 @@ use futures_util::FutureExt;
 use hyper::header::{HeaderValue, IF_MATCH, RANGE};
 use hyper::{Method, StatusCode};
 
-use super::account::{Account, Call, Who};
+use super::account::{Account, Who};
 use super::answer::{Answer, drain, header, length};
 use super::error::{SwiftError, refused};
 use super::location::SwiftLocation;
 use crate::data::{BatchStream, ImageData};
 use crate::error::StoreError;
 use crate::net::ahead::{Ahead, part_of};
+use crate::net::call::Call;
 use crate::net::reading::{ByteStream, Endurance, incoming, resuming};
 use crate::store::ByteRange;
 

@@ -1,15 +1,15 @@
 //! Manifests: what a static large object is made of.
 
 use bytes::Bytes;
-use hyper::header::HeaderValue;
 use hyper::{Method, StatusCode};
 use serde_json::{Value, json};
 
 use super::Inner;
-use super::account::{Account, Call};
+use super::account::Account;
 use super::answer::{body, drain, etag, length};
 use super::error::{SwiftError, refused};
 use crate::error::StoreError;
+use crate::net::call::{Call, octets};
 
 /// What a manifest may list where the server does not say: Swift's own default.
 const USUAL_LIMIT: usize = 1_000;
@@ -51,10 +51,7 @@ pub(super) async fn put_inner(
 ) -> Result<Listed, StoreError> {
     let call = Call::object(Method::PUT, container, &name)
         .query("multipart-manifest=put")
-        .header(
-            "content-type",
-            HeaderValue::from_static("application/octet-stream"),
-        )
+        .header("content-type", octets())
         .body(vec![text]);
     let answer = account.send(&call).await?;
     let (status, tag) = (answer.status(), etag(&answer));

@@ -53,6 +53,7 @@ use crate::md5::Md5Pool;
 use crate::net::ahead::Ahead;
 use crate::net::client::ServerClient;
 use crate::net::tls::Trust;
+use crate::outliving;
 use crate::store::{Added, ByteRange, Capabilities, HeldStream, ImageStat, ImageStore, Readers};
 
 /// So many users' tokens are kept, and so many containers known; then it begins anew.
@@ -169,9 +170,8 @@ impl ImageStore for SwiftStore {
     ) -> Result<Added, StoreError> {
         let (account, access) = self.inner.home(caller).await?;
         let place = self.inner.place(access, id);
-        Upload::new(self.inner.clone(), account, place, id)
-            .run(data)
-            .await
+        let upload = Upload::new(self.inner.clone(), account, place, id);
+        outliving::run(upload, data).await
     }
 
     async fn get(

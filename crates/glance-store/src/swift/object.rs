@@ -7,13 +7,11 @@ use percent_encoding::percent_decode_str;
 use serde_json::Value;
 use std::time::SystemTime;
 
-use super::account::{Account, Call, encoded};
+use super::account::Account;
 use super::answer::{Answer, body, drain, etag, header, length};
 use super::error::{SwiftError, refused};
 use crate::error::StoreError;
-
-/// Which upload an object is of.
-pub(super) const UPLOAD: &str = "x-object-meta-glance-upload";
+use crate::net::call::{Call, UPLOAD, encoded};
 
 /// How many manifests a manifest is made of, if it is made of manifests.
 pub(super) const MANIFESTS: &str = "x-object-meta-glance-manifests";

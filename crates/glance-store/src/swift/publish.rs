@@ -1,29 +1,17 @@
 //! The request that makes an image appear, and what came of it.
 
-use std::sync::atomic::Ordering::Relaxed;
+use hyper::StatusCode;
+use hyper::header::HeaderValue;
 
-use hyper::header::{CONTENT_TYPE, HeaderValue, IF_NONE_MATCH};
-use hyper::{Method, StatusCode};
-
-use super::account::Call;
-use super::answer::{ATTEMPTS, Answer, drain, etag};
+use super::answer::{Answer, Tried, drain, etag, repeatedly};
 use super::error::{SwiftError, refused};
 use super::manifest::{self, Listed};
-use super::object::{MANIFESTS, UPLOAD};
+use super::object::MANIFESTS;
 use super::segments::Segment;
 use super::upload::Upload;
 use super::{lock, names};
 use crate::error::StoreError;
-use crate::net::pause::pause;
-
-/// What came of an attempt to publish.
-pub(super) enum Published {
-    /// It is there; Swift's own checksum.
-    Kept(Option<String>),
-    /// Swift saw something that is not there any more: what an upload left that was given up, while
-    /// it was removed.
-    Not(StatusCode),
-}
+use crate::net::call::Call;
 
 impl Upload {
     /// Publishes the segments; manifests of them first, if they are too many for one.
@@ -58,28 +46,13 @@ impl Upload {
 
     /// A request that makes the image appear, if there is none.
     pub(super) fn call(&self) -> Call<'_> {
-        let mut call = Call::object(Method::PUT, &self.place.container, &self.place.object);
-        call.headers.insert(CONTENT_TYPE, octets());
-        call.headers
-            .insert(IF_NONE_MATCH, HeaderValue::from_static("*"));
-        if let Ok(mark) = HeaderValue::from_str(&self.mark) {
-            call.headers.insert(UPLOAD, mark);
-        }
-        call
+        Call::publishing(&self.place.container, &self.place.object, &self.mark)
     }
 
     pub(super) async fn publish(&self, call: Call<'_>) -> Result<Option<String>, StoreError> {
         self.take_turn().await;
-        self.begun.store(true, Relaxed);
-        let mut attempt = 1;
-        loop {
-            match self.published(self.put(&call).await?).await? {
-                Published::Kept(checksum) => return Ok(checksum),
-                Published::Not(status) if attempt >= ATTEMPTS => return Err(refused(status)),
-                Published::Not(_) => pause(attempt).await,
-            }
-            attempt += 1;
-        }
+        self.progress.begin();
+        repeatedly(|| async { self.published(self.put(&call).await?).await }).await
     }
 
     /// Sends what can be repeated; a container that has gone since it was looked for is made again.
@@ -93,26 +66,30 @@ impl Upload {
         self.account.send(call).await
     }
 
-    /// What came of the request that publishes.
-    pub(super) async fn published(&self, answer: Answer) -> Result<Published, StoreError> {
+    /// What came of the request that publishes: Swift's own checksum, if it tells one.
+    pub(super) async fn published(
+        &self,
+        answer: Answer,
+    ) -> Result<Tried<Option<String>>, StoreError> {
         let (status, tag) = (answer.status(), etag(&answer));
         drain(answer, self.account.client.patience()).await;
         match status {
-            status if status.is_success() => Ok(Published::Kept(tag)),
+            status if status.is_success() => Ok(Tried::Done(tag)),
             StatusCode::PRECONDITION_FAILED | StatusCode::CONFLICT => self.is_ours(status).await,
             status => Err(self.not_kept(status)),
         }
     }
 
     /// There was an object already: of an attempt of ours whose answer was lost, perhaps.
-    async fn is_ours(&self, status: StatusCode) -> Result<Published, StoreError> {
+    async fn is_ours(&self, status: StatusCode) -> Result<Tried<Option<String>>, StoreError> {
         let (container, object) = (&self.place.container, &self.place.object);
         match self.account.head(container, object).await? {
             Some(head) if head.upload.as_ref() == Some(&self.mark) => {
-                Ok(Published::Kept(head.checksum()))
+                Ok(Tried::Done(head.checksum()))
             }
             Some(_) => Err(StoreError::Duplicate),
-            None => Ok(Published::Not(status)),
+            // What an upload left that was given up, and is removed by now.
+            None => Ok(Tried::Not(refused(status))),
         }
     }
 
@@ -124,9 +101,4 @@ impl Upload {
         lock(&self.inner.containers).remove(&self.place.container);
         SwiftError::NoContainer.into()
     }
-}
-
-/// What the data of images is to Swift.
-pub(super) fn octets() -> HeaderValue {
-    HeaderValue::from_static("application/octet-stream")
 }

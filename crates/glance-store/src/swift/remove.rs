@@ -4,13 +4,14 @@ use futures_util::{StreamExt, TryStreamExt, stream};
 use hyper::{Method, StatusCode};
 
 use super::Inner;
-use super::account::{Account, Call};
+use super::account::Account;
 use super::answer::drain;
 use super::error::refused;
 use super::location::{Access, SwiftLocation};
 use super::names;
 use super::object::{Entry, Kind};
 use crate::error::StoreError;
+use crate::net::call::Call;
 
 /// How many objects are deleted at the same time.
 const AT_ONCE: usize = 8;

@@ -5,21 +5,19 @@
 
 use std::future::Future;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::Relaxed;
 
 use bytes::Bytes;
 use hyper::Method;
 use hyper::header::HeaderValue;
 
-use super::account::Call;
 use super::answer::{ATTEMPTS, Answer, drain, etag};
 use super::error::SwiftError;
 use super::names;
-use super::publish::octets;
 use super::upload::Upload;
 use crate::error::{DataError, StoreError};
 use crate::growing::Coming;
 use crate::md5::Md5Digest;
+use crate::net::call::{Call, octets};
 use crate::net::pause::pause;
 use crate::parts::{Part, Parts};
 
@@ -39,7 +37,7 @@ impl Upload {
     ) -> Result<Vec<Segment>, StoreError> {
         let length = self.inner.options.segment;
         let most = self.most_segments().await;
-        self.begun.store(true, Relaxed);
+        self.progress.begin();
         let send = |part: Part| async move {
             if u64::from(part.number) > most {
                 return Err(DataError::TooLarge(most.saturating_mul(length)).into());
@@ -63,7 +61,7 @@ impl Upload {
         if size > most {
             return Err(DataError::TooLarge(most).into());
         }
-        self.begun.store(true, Relaxed);
+        self.progress.begin();
         let lengths = (options.segment, options.long_segment);
         let send = |part: Coming| {
             let upload = self.clone();

@@ -3,9 +3,10 @@
 use hyper::Method;
 use hyper::header::HeaderValue;
 
-use super::account::{Account, Call};
+use super::account::Account;
 use super::error::SwiftError;
 use crate::error::StoreError;
+use crate::net::call::Call;
 use crate::store::Readers;
 
 /// Sets the container's rules as Glance 15 does: everybody who has a token, or these tenants, may

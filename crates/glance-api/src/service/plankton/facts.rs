@@ -11,6 +11,10 @@ use crate::service::{ImageService, Requester};
 /// What stands for everybody among readers.
 pub(super) const EVERYBODY: &str = "*";
 
+/// A member of every record whose object a group of Pithos may read: who is in a group only Pithos
+/// knows, so that each look for images asks for these too. Nobody is shown it.
+pub(in crate::service) const BY_GROUP: &str = ":";
+
 /// An object as it is now.
 #[derive(Clone, Debug)]
 pub(super) struct Seen {

@@ -5,7 +5,7 @@ use glance_core::image::{Image, ImageStatus};
 use glance_core::wire::Registration;
 use uuid::Uuid;
 
-use super::facts::{EVERYBODY, Seen, owns};
+use super::facts::{BY_GROUP, EVERYBODY, Seen, owns};
 use super::record::{Known, Notes, is_registered};
 use super::{PlanktonError, Registered, view};
 use crate::service::{ImageService, Requester, ServiceError};
@@ -201,7 +201,16 @@ fn follow_sharing(notes: &mut Notes, change: &mut Registration, seen: &Seen) {
 /// The members of the record: whoever may read, and that is also who may write.
 pub(super) fn members_of(readers: &[String], writers: &[String]) -> Vec<String> {
     let all = readers.iter().chain(writers);
-    all.filter(|one| *one != EVERYBODY).cloned().collect()
+    let mut members: Vec<String> = all.filter(|one| *one != EVERYBODY).cloned().collect();
+    if members.iter().any(|member| is_group(member)) {
+        members.push(BY_GROUP.to_owned());
+    }
+    members
+}
+
+/// Pithos writes a group as `ACCOUNT:NAME`.
+fn is_group(member: &str) -> bool {
+    member.contains(':')
 }
 
 fn is_there(status: ImageStatus) -> bool {

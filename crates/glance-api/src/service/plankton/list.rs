@@ -1,7 +1,8 @@
 //! Lists: what the registry knows, as far as Pithos confirms it.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
+use std::future::ready;
 
 use futures_util::{StreamExt, TryStreamExt, stream};
 use glance_core::image::{Image, ImageStatus};
@@ -9,11 +10,11 @@ use glance_core::pithos::PithosLocation;
 use glance_core::plankton::{self, AVAILABLE};
 use glance_core::query::{SortDirection, SortKey};
 
-use super::facts::Seen;
+use super::facts::{BY_GROUP, Seen};
 use super::found::Found;
 use super::record::{Known, is_registered};
 use super::{PlanktonError, Registered, RegisteredQuery};
-use crate::service::{ImageService, Requester};
+use crate::service::{ImageService, Requester, ServiceError};
 
 /// Images in one question to the registry.
 const PAGE: usize = 500;
@@ -43,6 +44,8 @@ impl ImageService {
         query: &RegisteredQuery,
     ) -> Result<Vec<(Found, Registered)>, PlanktonError> {
         let mut images = self.recorded(requester).await?;
+        let more = self.shared_with_groups(requester, &images).await?;
+        images.extend(more);
         images.retain(|image| may_match(query, image));
         let mut found: Vec<Found> = Vec::new();
         let mut objects: BTreeMap<PithosLocation, Vec<(Image, Known)>> = BTreeMap::new();
@@ -110,6 +113,34 @@ impl ImageService {
             }
             all.extend(page);
         }
+    }
+
+    /// Images beside those `known` whose objects a group of Pithos may read; whether the caller is in
+    /// it the object tells.
+    async fn shared_with_groups(
+        &self,
+        requester: &Requester,
+        known: &[Image],
+    ) -> Result<Vec<Image>, PlanktonError> {
+        let service = &self.as_service(requester).await;
+        let shared = self.shared_images(service, BY_GROUP).await?;
+        let known: HashSet<&str> = known.iter().map(|image| image.id.as_str()).collect();
+        let others = shared.into_iter().map(|shared| shared.image_id);
+        let others = others.filter(|id| !known.contains(id.as_str()));
+        let finds = others.map(|id| async move {
+            match self.find(service, &id).await {
+                Ok(image) => Ok(Some(image)),
+                Err(ServiceError::NotFound { .. }) => Ok(None),
+                Err(error) => Err(PlanktonError::from(error)),
+            }
+        });
+        let found = stream::iter(finds).buffered(PARALLEL);
+        let mut found: Vec<Image> = found
+            .try_filter_map(|image| ready(Ok(image)))
+            .try_collect()
+            .await?;
+        found.retain(|image| !image.deleted && image.status == ImageStatus::Active);
+        Ok(found)
     }
 }
 

@@ -34,6 +34,7 @@ use glance_core::query::{SortDirection, SortKey};
 use glance_core::timestamp::Timestamp;
 
 pub use error::PlanktonError;
+pub(super) use facts::BY_GROUP;
 
 /// An image as Plankton knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]

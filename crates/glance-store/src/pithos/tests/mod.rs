@@ -11,9 +11,10 @@ use glance_core::identity::Token;
 use glance_core::pithos::PithosLocation;
 use hyper::{Method, StatusCode};
 
-use super::account::{Account, Call, octets};
+use super::account::Account;
 use super::*;
 use crate::conformance::services;
+use crate::net::call::{Call, octets};
 
 /// Bytes of a block there.
 const BLOCK: usize = 4 << 20;

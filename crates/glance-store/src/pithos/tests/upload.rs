@@ -98,6 +98,32 @@ async fn a_publication_whose_answer_is_lost_is_no_duplicate() {
 }
 
 #[tokio::test]
+async fn what_was_in_the_way_and_went_is_no_duplicate() {
+    for blocks in [0, 2] {
+        let in_the_way = |before| match before {
+            0 => Meddling::Answer(412),
+            _ => Meddling::Pass,
+        };
+        let proxy = Proxy::start(Asked::publishes, in_the_way).await;
+        let store = open(&by_way_of(&proxy.url, ours()));
+        let bytes = fresh(blocks);
+        let id = ImageId::generate();
+        let location = add(&store, &id, data(&bytes, None)).await.unwrap();
+        assert!(read(&store, &location).await == bytes);
+        assert_eq!(proxy.count(Asked::publishes), 2);
+    }
+    // Nor is it waited for without end.
+    let proxy = Proxy::start(Asked::publishes, |_| Meddling::Answer(412)).await;
+    let store = open(&by_way_of(&proxy.url, ours()));
+    let added = add(&store, &ImageId::generate(), data(b"x", None)).await;
+    assert!(
+        matches!(added, Err(StoreError::Unavailable(_))),
+        "{added:?}"
+    );
+    assert_eq!(proxy.count(Asked::publishes), 4);
+}
+
+#[tokio::test]
 async fn blocks_are_sent_again_after_trouble() {
     let trouble = |before| match before {
         0 => Meddling::Answer(503),

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use hyper::Method;
 use hyper::header::HeaderValue;
 
-use super::account::Call;
 use super::*;
 use crate::conformance::{add, bytes, collect, data, nobody};
 use crate::error::DataError;
+use crate::net::call::Call;
 use crate::store::Held;
 
 const SEGMENT: u64 = 100_000;
