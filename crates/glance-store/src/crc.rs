@@ -69,7 +69,12 @@ mod tests {
 
     #[test]
     fn other_texts_are_none() {
-        for text in ["", "ae8b14860a79988", "+e8b14860a799888", "ae8b14860a7998880"] {
+        for text in [
+            "",
+            "ae8b14860a79988",
+            "+e8b14860a799888",
+            "ae8b14860a7998880",
+        ] {
             assert_eq!(text.parse::<Crc64>(), Err(NoCrc), "{text}");
         }
     }

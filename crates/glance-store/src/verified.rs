@@ -27,8 +27,14 @@ pub(crate) struct Verified {
 
 /// What comes, summed up, and what it must come to.
 enum Sum {
-    Md5 { stream: Md5Stream, expected: String },
-    Crc { stream: Crc64Stream, expected: Crc64 },
+    Md5 {
+        stream: Md5Stream,
+        expected: String,
+    },
+    Crc {
+        stream: Crc64Stream,
+        expected: Crc64,
+    },
 }
 
 impl Sum {
