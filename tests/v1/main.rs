@@ -50,6 +50,7 @@ mod store_faults_proxy;
 mod store_faults_s3;
 mod store_faults_scene;
 mod store_faults_swift;
+mod store_faults_table;
 mod tls;
 mod tls_registry;
 mod unversioned;

@@ -72,8 +72,9 @@ fn only_its_own_images_wait_for_it() {
     eventually("Pithos is back", 20, || owner.download(&id).status == 200);
     assert!(owner.download(&id).expect(200).body == data);
     assert!(owner.list("?name=new&status=active").is_empty());
-    // The data of the image that went meanwhile goes, too.
-    eventually("nothing is left behind", 60, || {
+    // The data of the image that went meanwhile goes, too: a minute after the deletion, which may
+    // still be under way until then.
+    eventually("nothing is left behind", 150, || {
         let found = cloud.inspect("verify");
         found.says(&["1 stored objects", "0 wrong"])
     });

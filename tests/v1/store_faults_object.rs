@@ -10,6 +10,7 @@ use crate::ranges::parts_cost_one_request;
 use crate::store_faults_scene::{
     Case, Comes, DRIP, Does, Kind, LOST, NOTHING, Size, lose, misname, play,
 };
+use crate::store_faults_table::{Asked, case, everywhere};
 
 #[path = "../../crates/glance-store/src/object/emulation.rs"]
 #[allow(
@@ -76,12 +77,10 @@ fn prefix(number: usize) -> String {
 }
 
 /// How a cloud is asked for what the cases are about.
-struct Asked {
-    put: When,
+struct AskedInParts {
+    asked: Asked,
     part: When,
     complete: When,
-    delete: When,
-    list: When,
     /// What the server says of another checksum than that of what it was sent.
     other_sum: Fault,
     /// What comes of half a body: Azurite calls it a bad request, which is not repeated.
@@ -91,83 +90,67 @@ struct Asked {
 /// The MD5 of nothing.
 const OTHER_SUM: &str = "1B2M2Y8AsgTpgAmY7PhCfg==";
 
-fn at_google() -> Asked {
+fn asked(list: When, delete: When) -> Asked {
     Asked {
         put: When::asked("PUT", "/faults"),
+        get: When::asked("GET", "/faults"),
+        head: When::asked("HEAD", "/faults"),
+        list,
+        delete,
+        other_tag: Fault::Header("ETag", format!("\"{}\"", "0".repeat(32))),
+        within: 3_000_000,
+    }
+}
+
+fn at_google() -> AskedInParts {
+    AskedInParts {
+        asked: asked(
+            When::asked("GET", "list-type=2"),
+            When::asked("DELETE", "/faults"),
+        ),
         part: When::asked("PUT", "partNumber=2"),
         complete: When::asked("POST", "uploadId="),
-        delete: When::asked("DELETE", "/faults"),
-        list: When::asked("GET", "list-type=2"),
         other_sum: Fault::Header("x-goog-hash", format!("md5={OTHER_SUM}")),
         truncated: Comes::Done,
     }
 }
 
-fn at_azure() -> Asked {
-    Asked {
-        put: When::asked("PUT", "/faults"),
+fn at_azure() -> AskedInParts {
+    AskedInParts {
+        asked: asked(
+            When::asked("GET", "comp=list"),
+            When::asked("POST", "comp=batch"),
+        ),
         part: When::asked("PUT", "comp=block&"),
         complete: When::asked("PUT", "comp=blocklist"),
-        delete: When::asked("POST", "comp=batch"),
-        list: When::asked("GET", "comp=list"),
         other_sum: Fault::Header("Content-MD5", OTHER_SUM.to_owned()),
         truncated: Comes::Refused(503),
-    }
-}
-
-fn other_tag() -> Fault {
-    Fault::Header("ETag", format!("\"{}\"", "0".repeat(32)))
-}
-
-fn case(name: &'static str, does: Does, faults: Vec<(When, Fault)>, comes: Comes) -> Case {
-    Case {
-        name,
-        does,
-        faults,
-        comes,
     }
 }
 
 /// What is so at both of them.
 // A row for each fault is read more easily than written.
 #[rustfmt::skip]
-fn cases(asked: &Asked) -> Vec<Case> {
-    use Comes::{Cut, Done, DoneLater, Refused, Wrong};
-    use Does::{Delete, Download, Look, Part, Upload};
+fn cases(cloud: &AskedInParts) -> Vec<Case> {
+    use Comes::{Cut, Done, Refused};
+    use Does::{Delete, Download, Part, Upload};
     use Size::{Large, Small, Unsized};
     let (up, down) = (Fault::Sent, Fault::Received);
+    let asked = &cloud.asked;
     let put = || asked.put.clone();
-    let part = || asked.part.clone();
-    let complete = || asked.complete.clone();
+    let get = || asked.get.clone();
     let delete = || asked.delete.clone();
-    let list = || asked.list.clone();
-    let get = || When::asked("GET", "/faults");
-    let head = || When::asked("HEAD", "/faults");
-    vec![
-        case("one 500", Look, vec![(head().once(), Fault::internal())], Done),
-        case("only 503", Look, vec![(head(), Fault::unavailable())], Wrong),
-        case("one stall", Look, vec![(head().once(), Fault::StallHead)], Done),
-        case("only resets", Look, vec![(head(), Fault::ResetHead)], Wrong),
-        case("longer", Look, vec![(head(), down(Trouble::Longer(1)))], Wrong),
-        case("one 500 to a list", Look, vec![(list().once(), Fault::internal())], Done),
-        case("only 503 to a list", Look, vec![(list(), Fault::unavailable())], Wrong),
-        case("half a list", Look, vec![(list(), down(Trouble::Cut(60)))], Wrong),
-        case("one 500", Upload(Small), vec![(put().once(), Fault::internal())], Done),
-        case("only 500", Upload(Small), vec![(put(), Fault::internal())], Refused(503)),
+    let part = || cloud.part.clone();
+    let complete = || cloud.complete.clone();
+    let mut cases = everywhere(asked);
+    cases.extend([
         case("one 503", Upload(Small), vec![(put().once(), Fault::unavailable())], Done),
-        case("answer stalled", Upload(Small), vec![(put().once(), Fault::StallHead)], Done),
-        case("answer lost", Upload(Small), vec![(put().once(), Fault::ResetHead)], Done),
         case("answers lost", Upload(Small), vec![(put(), Fault::ResetHead)], Done),
-        case("stall within", Upload(Small), vec![(put().once(), up(Trouble::Stall(100_000)))], Done),
-        case("one slow drip", Upload(Small), vec![(put().once(), up(DRIP))], Done),
-        case("only slow drips", Upload(Small), vec![(put(), up(DRIP))], Refused(503)),
-        case("reset within", Upload(Small), vec![(put().once(), up(Trouble::Reset(100_000)))], Done),
         case("resets within", Upload(Small), vec![(put(), up(Trouble::Reset(100_000)))], Refused(503)),
-        case("truncated", Upload(Small), vec![(put().once(), up(Trouble::Cut(100_000)))], asked.truncated),
-        case("changed", Upload(Small), vec![(put(), up(Trouble::Flip(100_000)))], Refused(503)),
+        case("truncated", Upload(Small), vec![(put().once(), up(Trouble::Cut(100_000)))], cloud.truncated),
         case("shorter", Upload(Small), vec![(put(), up(Trouble::Shorter(1)))], Refused(503)),
         case("longer", Upload(Small), vec![(put(), up(Trouble::Longer(1)))], Refused(503)),
-        case("wrong checksum", Upload(Small), vec![(put(), asked.other_sum.clone())], Refused(503)),
+        case("wrong checksum", Upload(Small), vec![(put(), cloud.other_sum.clone())], Refused(503)),
         case("one 503 at a part", Upload(Large), vec![(part().once(), Fault::unavailable())], Done),
         case("only 500 at a part", Upload(Unsized), vec![(part(), Fault::internal())], Refused(503)),
         case("answer of a part stalled", Upload(Large), vec![(part().once(), Fault::StallHead)], Done),
@@ -183,43 +166,14 @@ fn cases(asked: &Asked) -> Vec<Case> {
         case("only 503 at the end", Upload(Large), vec![(complete().times(4), Fault::unavailable())], Refused(503)),
         case("answer at the end lost", Upload(Large), vec![(complete().once(), Fault::ResetHead)], Done),
         case("answer at the end stalled", Upload(Large), vec![(complete().once(), Fault::StallHead)], Done),
-        case("one 500", Download(Small), vec![(get().once(), Fault::internal())], Done),
-        case("only 500", Download(Small), vec![(get(), Fault::internal())], Refused(503)),
         case("one 503", Download(Large), vec![(get().once(), Fault::unavailable())], Done),
-        case("one stall", Download(Large), vec![(get().once(), Fault::StallHead)], Done),
-        case("only stalls", Download(Large), vec![(get(), Fault::StallHead)], Refused(503)),
-        case("one reset", Download(Large), vec![(get().once(), Fault::ResetHead)], Done),
-        case("only resets", Download(Large), vec![(get(), Fault::ResetHead)], Refused(503)),
-        case("gone", Download(Large), vec![(get(), Fault::plain("404 Not Found"))], Refused(404)),
-        case("forbidden", Download(Large), vec![(get(), Fault::plain("403 Forbidden"))], Refused(503)),
-        case("one stall within", Download(Large), vec![(get().once(), down(Trouble::Stall(3_000_000)))], Done),
-        case("only stalls within", Download(Large), vec![(get(), down(Trouble::Stall(1_000)))], Cut),
-        case("one slow drip", Download(Large), vec![(get().once(), down(DRIP))], Done),
-        case("only slow drips", Download(Large), vec![(get(), down(DRIP))], Cut),
-        case("one reset within", Download(Large), vec![(get().once(), down(Trouble::Reset(3_000_000)))], Done),
-        case("only resets within", Download(Large), vec![(get(), down(Trouble::Reset(1_000)))], Cut),
-        case("one truncation", Download(Large), vec![(get().once(), down(Trouble::Cut(3_000_000)))], Done),
-        case("only truncations", Download(Large), vec![(get(), down(Trouble::Cut(1_000)))], Cut),
-        case("changed early", Download(Large), vec![(get(), down(Trouble::Flip(10)))], Cut),
-        case("changed late", Download(Small), vec![(get(), down(Trouble::Flip(300_006)))], Cut),
         case("shorter", Download(Large), vec![(get(), down(Trouble::Shorter(1)))], Refused(404)),
         case("longer", Download(Large), vec![(get(), down(Trouble::Longer(1)))], Refused(404)),
-        case("bytes after the end", Download(Large), vec![(get(), down(Trouble::Trailing(100)))], Done),
-        case("another ETag", Download(Small), vec![(get(), other_tag())], Done),
-        case("another ETag afterwards", Download(Large), vec![(get().once(), down(Trouble::Cut(3_000_000))), (get(), other_tag())], Cut),
-        case("one 503", Part(Large), vec![(get().ranged().once(), Fault::unavailable())], Done),
-        case("only 503", Part(Large), vec![(get().ranged(), Fault::unavailable())], Refused(503)),
-        case("one reset within", Part(Large), vec![(get().ranged().once(), down(Trouble::Reset(3_000_000)))], Done),
-        case("only truncations", Part(Large), vec![(get().ranged(), down(Trouble::Cut(1000)))], Cut),
         case("shorter", Part(Large), vec![(get().ranged(), down(Trouble::Shorter(1)))], Cut),
         case("longer", Part(Large), vec![(get().ranged(), down(Trouble::Longer(1)))], Cut),
-        case("one 500", Delete(Small), vec![(delete().once(), Fault::internal())], Done),
-        case("only 503", Delete(Small), vec![(delete(), Fault::unavailable())], DoneLater),
         case("one 503", Delete(Large), vec![(delete().once(), Fault::unavailable())], Done),
-        case("answer lost", Delete(Large), vec![(delete().once(), Fault::ResetHead)], Done),
-        case("one stall", Delete(Large), vec![(delete().once(), Fault::StallHead)], Done),
-        case("only stalls", Delete(Large), vec![(delete(), Fault::StallHead)], DoneLater),
-    ]
+    ]);
+    cases
 }
 
 /// Large data begins, and gets its name, with requests that only Google has.

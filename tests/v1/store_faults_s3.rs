@@ -8,6 +8,7 @@ use functional::{Canned, Fault, Service, Setup, SwiftAccount, Trouble, When};
 use crate::store_faults_scene::{
     Case, Comes, DRIP, Does, Kind, LOST, Size, lose, misname, play, swift,
 };
+use crate::store_faults_table::{Asked, case, everywhere};
 
 fn kind(configured: fn(Setup, &str, usize) -> Setup) -> Kind {
     Kind {
@@ -61,49 +62,35 @@ fn other_tag() -> Fault {
 // A row for each fault is read more easily than written.
 #[rustfmt::skip]
 fn cases() -> Vec<Case> {
-    use Comes::{Cut, Done, DoneLater, Refused, Wrong};
+    use Comes::{Done, Refused, Wrong};
     use Does::{Delete, Download, Look, Part, Upload};
     use Size::{Large, Small, Unsized};
-    let case = |name, does, faults, comes| Case {
-        name,
-        does,
-        faults,
-        comes,
+    let asked = Asked {
+        put: When::asked("PUT", ""),
+        get: When::asked("GET", ""),
+        head: When::asked("HEAD", "/buckets"),
+        list: When::asked("GET", "list-type=2"),
+        delete: When::asked("DELETE", ""),
+        other_tag: other_tag(),
+        within: 3_000_000,
     };
+    let mut cases = everywhere(&asked);
     let (up, down) = (Fault::Sent, Fault::Received);
-    let put = || When::asked("PUT", "");
+    let put = || asked.put.clone();
+    let get = || asked.get.clone();
+    let head = || asked.head.clone();
+    let delete = || asked.delete.clone();
     let begin = || When::asked("POST", "uploads");
     let part = || When::asked("PUT", "partNumber=2");
     let complete = || When::asked("POST", "uploadId=");
-    let get = || When::asked("GET", "");
-    let delete = || When::asked("DELETE", "");
-    let head = || When::asked("HEAD", "/buckets");
-    let list = || When::asked("GET", "list-type=2");
-    vec![
-        case("one 500", Look, vec![(head().once(), Fault::internal())], Done),
-        case("only 503", Look, vec![(head(), Fault::unavailable())], Wrong),
-        case("one stall", Look, vec![(head().once(), Fault::StallHead)], Done),
+    cases.extend([
         case("only stalls", Look, vec![(head(), Fault::StallHead)], Wrong),
-        case("only resets", Look, vec![(head(), Fault::ResetHead)], Wrong),
         case("another ETag", Look, vec![(head(), other_tag())], Wrong),
-        case("longer", Look, vec![(head(), down(Trouble::Longer(1)))], Wrong),
-        case("one 500 to a list", Look, vec![(list().once(), Fault::internal())], Done),
-        case("only 503 to a list", Look, vec![(list(), Fault::unavailable())], Wrong),
-        case("half a list", Look, vec![(list(), down(Trouble::Cut(60)))], Wrong),
-        case("one 500", Upload(Small), vec![(put().once(), Fault::internal())], Done),
-        case("only 500", Upload(Small), vec![(put(), Fault::internal())], Refused(503)),
         case("one SlowDown", Upload(Small), vec![(put().once(), Fault::slow_down())], Done),
         case("only SlowDown", Upload(Small), vec![(put(), Fault::slow_down())], Refused(503)),
-        case("answer stalled", Upload(Small), vec![(put().once(), Fault::StallHead)], Done),
-        case("answer lost", Upload(Small), vec![(put().once(), Fault::ResetHead)], Done),
         case("answers lost", Upload(Small), vec![(put(), Fault::ResetHead)], Done),
-        case("stall within", Upload(Small), vec![(put().once(), up(Trouble::Stall(100_000)))], Done),
-        case("one slow drip", Upload(Small), vec![(put().once(), up(DRIP))], Done),
-        case("only slow drips", Upload(Small), vec![(put(), up(DRIP))], Refused(503)),
-        case("reset within", Upload(Small), vec![(put().once(), up(Trouble::Reset(100_000)))], Done),
         case("resets within", Upload(Small), vec![(put(), up(Trouble::Reset(100_000)))], Refused(503)),
         case("truncated", Upload(Small), vec![(put().once(), up(Trouble::Cut(100_000)))], Done),
-        case("changed", Upload(Small), vec![(put(), up(Trouble::Flip(100_000)))], Refused(503)),
         case("wrong ETag", Upload(Small), vec![(put(), other_tag())], Done),
         case("one 500 at begin", Upload(Large), vec![(begin().once(), Fault::internal())], Done),
         case("only SlowDown at begin", Upload(Large), vec![(begin(), Fault::slow_down())], Refused(503)),
@@ -127,45 +114,16 @@ fn cases() -> Vec<Case> {
         case("only 200 that failed", Upload(Large), vec![(complete(), failed_after_all())], Refused(503)),
         case("answer at the end lost", Upload(Large), vec![(complete().once(), Fault::ResetHead)], Done),
         case("stall at the end", Upload(Large), vec![(complete().once(), Fault::StallHead)], Done),
-        case("one 500", Download(Small), vec![(get().once(), Fault::internal())], Done),
-        case("only 500", Download(Small), vec![(get(), Fault::internal())], Refused(503)),
         case("one SlowDown", Download(Large), vec![(get().once(), Fault::slow_down())], Done),
         case("only SlowDown", Download(Large), vec![(get(), Fault::slow_down())], Refused(503)),
-        case("one stall", Download(Large), vec![(get().once(), Fault::StallHead)], Done),
-        case("only stalls", Download(Large), vec![(get(), Fault::StallHead)], Refused(503)),
-        case("one reset", Download(Large), vec![(get().once(), Fault::ResetHead)], Done),
-        case("only resets", Download(Large), vec![(get(), Fault::ResetHead)], Refused(503)),
-        case("gone", Download(Large), vec![(get(), Fault::plain("404 Not Found"))], Refused(404)),
-        case("forbidden", Download(Large), vec![(get(), Fault::plain("403 Forbidden"))], Refused(503)),
-        case("one stall within", Download(Large), vec![(get().once(), down(Trouble::Stall(3_000_000)))], Done),
-        case("only stalls within", Download(Large), vec![(get(), down(Trouble::Stall(1_000)))], Cut),
-        case("one slow drip", Download(Large), vec![(get().once(), down(DRIP))], Done),
-        case("only slow drips", Download(Large), vec![(get(), down(DRIP))], Cut),
-        case("one reset within", Download(Large), vec![(get().once(), down(Trouble::Reset(3_000_000)))], Done),
-        case("only resets within", Download(Large), vec![(get(), down(Trouble::Reset(1_000)))], Cut),
-        case("one truncation", Download(Large), vec![(get().once(), down(Trouble::Cut(3_000_000)))], Done),
-        case("only truncations", Download(Large), vec![(get(), down(Trouble::Cut(1_000)))], Cut),
-        case("changed early", Download(Large), vec![(get(), down(Trouble::Flip(10)))], Cut),
-        case("changed late", Download(Small), vec![(get(), down(Trouble::Flip(300_006)))], Cut),
         case("shorter", Download(Large), vec![(get(), down(Trouble::Shorter(1)))], Refused(503)),
         case("longer", Download(Large), vec![(get(), down(Trouble::Longer(1)))], Refused(503)),
-        case("bytes after the end", Download(Large), vec![(get(), down(Trouble::Trailing(100)))], Done),
-        case("another ETag", Download(Small), vec![(get(), other_tag())], Done),
-        case("another ETag afterwards", Download(Large), vec![(get().once(), down(Trouble::Cut(3_000_000))), (get(), other_tag())], Cut),
-        case("one 503", Part(Large), vec![(get().ranged().once(), Fault::unavailable())], Done),
-        case("only 503", Part(Large), vec![(get().ranged(), Fault::unavailable())], Refused(503)),
-        case("one reset within", Part(Large), vec![(get().ranged().once(), down(Trouble::Reset(3_000_000)))], Done),
-        case("only truncations", Part(Large), vec![(get().ranged(), down(Trouble::Cut(1000)))], Cut),
         case("stall within", Part(Large), vec![(get().ranged().once(), down(Trouble::Stall(3_000_000)))], Done),
         case("shorter", Part(Large), vec![(get().ranged(), down(Trouble::Shorter(1)))], Refused(503)),
         case("longer", Part(Large), vec![(get().ranged(), down(Trouble::Longer(1)))], Refused(503)),
-        case("one 500", Delete(Small), vec![(delete().once(), Fault::internal())], Done),
-        case("only 503", Delete(Small), vec![(delete(), Fault::unavailable())], DoneLater),
         case("one SlowDown", Delete(Large), vec![(delete().once(), Fault::slow_down())], Done),
-        case("answer lost", Delete(Large), vec![(delete().once(), Fault::ResetHead)], Done),
-        case("one stall", Delete(Large), vec![(delete().once(), Fault::StallHead)], Done),
-        case("only stalls", Delete(Large), vec![(delete(), Fault::StallHead)], DoneLater),
-    ]
+    ]);
+    cases
 }
 
 fn swift_kind() -> Kind {

@@ -1,6 +1,7 @@
 //! The public daemon: dialects and the image service.
 
 mod access_log;
+mod actions;
 pub mod app;
 mod arenas;
 pub mod base_url;

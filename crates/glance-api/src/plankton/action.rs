@@ -1,37 +1,11 @@
 //! What requests of the dialect can ask for: every route in one table.
 
-/// Declares the actions with their methods and paths.
-macro_rules! actions {
-    ($($(#[doc = $doc:literal])* $action:ident = $method:literal $path:literal;)*) => {
-        /// A call of the dialect.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(crate) enum Action {
-            $($(#[doc = $doc])* $action,)*
-        }
-
-        impl Action {
-            /// All of them.
-            pub(crate) const ALL: &[Self] = &[$(Self::$action),*];
-
-            /// The method by which it is asked for.
-            pub(crate) fn method(self) -> &'static str {
-                match self {
-                    $(Self::$action => $method,)*
-                }
-            }
-
-            /// Its name among the paths of all dialects, with `{}` around what is not to be taken
-            /// literally.
-            pub(crate) fn path(self) -> &'static str {
-                match self {
-                    $(Self::$action => concat!("(plankton)", $path),)*
-                }
-            }
-        }
-    };
-}
+use crate::actions::actions;
 
 actions! {
+    /// A call of the dialect.
+    pub(crate) enum Action below "(plankton)";
+
     /// The list of images, short.
     Index = "GET" "/images";
     /// An object becomes an image, or becomes it again.

@@ -1,8 +1,8 @@
 //! Where Synnefo's guide to its image API and its server disagree, and what we do at either level:
 //! each point is one question here, and nowhere else is the level looked at.
 //!
-//! The guide is seed 000 (001 and 004 are older states of it) and, for what it leaves open, release
-//! 0.13, which it was written for. The server is release 0.20 as it was recorded.
+//! The guide is the Cyclades/Image API guide and, for what it leaves open, the older Plankton API
+//! guide and release 0.13, which that was written for. The server is release 0.20 as it was recorded.
 
 use std::borrow::Cow;
 

@@ -138,20 +138,7 @@ pub(crate) async fn answer(
         requester: asked_by.clone(),
         form,
     };
-    let outcome = match action {
-        Action::Index => images::index(&call).await,
-        Action::Register => images::register(&call).await,
-        Action::Detail => images::detail(&call).await,
-        Action::Show => data::show(&call, id).await,
-        Action::Meta => images::meta(&call, id).await,
-        Action::Update => images::update(&call, id).await,
-        Action::Unregister => images::unregister(&call, id).await,
-        Action::Members => members::index(&call, id).await,
-        Action::ReplaceMembers => members::update_all(&call, id, payload).await,
-        Action::AddMember => members::add(&call, id, member).await,
-        Action::RemoveMember => members::remove(&call, id, member).await,
-        Action::SharedImages => members::shared_images(&call, member).await,
-    };
+    let outcome = act(&call, action, (id, member), payload).await;
     let mut response = outcome.unwrap_or_else(|fault| {
         let fault = fault.at(allow);
         fault.log(&asked_by.request_id);
@@ -162,6 +149,30 @@ pub(crate) async fn answer(
         response.headers_mut().insert(name, id);
     }
     challenged(&*dialect.authenticator, response)
+}
+
+/// Does what is asked for; `named` are the image and the member that the path names, if it does.
+async fn act(
+    call: &Call,
+    action: Action,
+    named: (&str, &str),
+    payload: Payload,
+) -> Result<HttpResponse, Fault> {
+    let (id, member) = named;
+    match action {
+        Action::Index => images::index(call).await,
+        Action::Register => images::register(call).await,
+        Action::Detail => images::detail(call).await,
+        Action::Show => data::show(call, id).await,
+        Action::Meta => images::meta(call, id).await,
+        Action::Update => images::update(call, id).await,
+        Action::Unregister => images::unregister(call, id).await,
+        Action::Members => members::index(call, id).await,
+        Action::ReplaceMembers => members::update_all(call, id, payload).await,
+        Action::AddMember => members::add(call, id, member).await,
+        Action::RemoveMember => members::remove(call, id, member).await,
+        Action::SharedImages => members::shared_images(call, member).await,
+    }
 }
 
 /// The caller, who is never an administrator here and never nobody: Synnefo knows neither.

@@ -1,43 +1,18 @@
 //! What requests of version 1 can ask for: every route in one table.
 
-/// Declares the actions with their methods and paths.
-macro_rules! actions {
-    ($($(#[doc = $doc:literal])* $action:ident = $method:literal $path:literal;)*) => {
-        /// A call of version 1.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum Action {
-            $($(#[doc = $doc])* $action,)*
-        }
-
-        impl Action {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$action),*];
-
-            /// The method by which it is asked for; `*` where any will do.
-            pub fn method(self) -> &'static str {
-                match self {
-                    $(Self::$action => $method,)*
-                }
-            }
-
-            /// Its path behind the version, with `{}` around what is not to be taken literally.
-            pub fn path(self) -> &'static str {
-                match self {
-                    $(Self::$action => $path,)*
-                }
-            }
-        }
-    };
-}
+use crate::actions::actions;
 
 actions! {
+    /// A call of version 1.
+    pub enum Action below "";
+
     /// Any method means the list of images here, as in Glance.
     Root = "*" "/";
     /// The list of images, short.
     Index = "GET" "/images";
     /// A new image.
     Create = "POST" "/images";
-    /// A change of the image that `x-image-meta-id` names (the seed documents' tables).
+    /// A change of the image that `x-image-meta-id` names (the API reference's tables).
     UpdateNamed = "PUT" "/images";
     /// The list of images, with all that is known of them.
     Detail = "GET" "/images/detail";

@@ -151,25 +151,28 @@ impl ImageService {
         }
         let changed = known.notes != before || change.size.is_some() || change.is_public.is_some();
         if changed {
-            let written = match self.registered_place(&known.location, known.notes.clone()) {
-                Ok(place) => {
-                    change.place = Some(place);
-                    self.write(requester, &image.id, &change).await
-                }
-                Err(error) => Err(error),
-            };
-            match written {
+            match self.write_noted(requester, &image.id, &known, change).await {
                 Ok(followed) => image = followed,
                 Err(error) => {
-                    log::warn!(
-                        "image {} does not follow its object: {}",
-                        image.id,
-                        chain(&error)
-                    );
+                    let (id, why) = (&image.id, chain(&error));
+                    log::warn!("image {id} does not follow its object: {why}");
                 }
             }
         }
         FoundObject { image, known, seen }
+    }
+
+    /// Writes what has changed together with what is noted now.
+    async fn write_noted(
+        &self,
+        requester: &Requester,
+        id: &str,
+        known: &Known,
+        mut change: Registration,
+    ) -> Result<Image, PlanktonError> {
+        let place = self.registered_place(&known.location, known.notes.clone())?;
+        change.place = Some(place);
+        self.write(requester, id, &change).await
     }
 
     /// One change of a registration, by the service itself.

@@ -60,6 +60,11 @@ impl Notes {
     }
 }
 
+/// A text that somebody gave; an empty one is none.
+pub(super) fn filled(text: String) -> Option<String> {
+    Some(text).filter(|text| !text.is_empty())
+}
+
 /// A registration's place, as the registry has it.
 #[derive(Clone, Debug)]
 pub(super) struct Known {

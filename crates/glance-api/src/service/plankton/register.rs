@@ -9,7 +9,7 @@ use glance_store::store::Readers;
 
 use super::facts::{Seen, owns, readers_of};
 use super::found::{FoundObject, members_of};
-use super::record::{Known, Notes, is_registered};
+use super::record::{Known, Notes, filled, is_registered};
 use super::{NewRegistration, PlanktonError, Registered, limits, turns};
 use crate::service::{ImageService, Requester, ServiceError};
 
@@ -39,7 +39,7 @@ impl ImageService {
         notes.uuid.clone_from(&id);
         notes.follow_data(&seen);
         if let Some(owner) = &new.owner {
-            notes.owner = Some(owner.clone()).filter(|owner| !owner.is_empty());
+            notes.owner = filled(owner.clone());
         }
         let sharing = Readers {
             public: new.is_public,

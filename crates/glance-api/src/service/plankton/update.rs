@@ -6,6 +6,7 @@ use glance_store::store::Readers;
 
 use super::facts::readers_of;
 use super::found::FoundObject;
+use super::record::{Notes, filled};
 use super::register::split;
 use super::{PlanktonError, Registered, RegisteredUpdate, limits, turns};
 use crate::service::{ImageService, Requester};
@@ -42,29 +43,16 @@ impl ImageService {
             .await?;
         let mut notes = found.known.notes.clone();
         if let Some(status) = update.status.clone() {
-            notes.status = Some(status).filter(|status| !status.is_empty());
+            notes.status = filled(status);
         }
         if let Some(owner) = update.owner.clone() {
-            notes.owner = Some(owner).filter(|owner| !owner.is_empty());
+            notes.owner = filled(owner);
         }
         if let Some(sharing) = &sharing {
             found.seen.facts.readers = readers_of(sharing);
             notes.follow_sharing(&found.seen.facts.readers, &found.seen.facts.writers);
         }
-        let more = !update.properties.is_empty() || notes.items() > found.known.notes.items();
-        let (properties, forget) = split(&update.properties);
-        let mut change = Registration {
-            name: update.name,
-            disk_format: update
-                .disk_format
-                .map(|format| plankton::to_record(&format).to_owned()),
-            container_format: update.container_format,
-            is_public: update.is_public,
-            properties,
-            forget,
-            property_quota: more.then(|| limits::properties_beside(notes.items())),
-            ..Registration::default()
-        };
+        let mut change = changed(update, &found.known.notes, &notes);
         if notes != found.known.notes {
             change.place = Some(self.registered_place(&found.known.location, notes.clone())?);
         }
@@ -115,5 +103,23 @@ impl ImageService {
         let members = members.into_iter().map(|member| member.member_id);
         let writers = &found.seen.facts.writers;
         Ok(members.filter(|member| !writers.contains(member)).collect())
+    }
+}
+
+/// What changes in the record besides its place. The number of properties is limited where there
+/// will be more than `before` of what is counted.
+fn changed(update: RegisteredUpdate, before: &Notes, after: &Notes) -> Registration {
+    let more = !update.properties.is_empty() || after.items() > before.items();
+    let (properties, forget) = split(&update.properties);
+    let disk_format = update.disk_format;
+    Registration {
+        name: update.name,
+        disk_format: disk_format.map(|format| plankton::to_record(&format).to_owned()),
+        container_format: update.container_format,
+        is_public: update.is_public,
+        properties,
+        forget,
+        property_quota: more.then(|| limits::properties_beside(after.items())),
+        ..Registration::default()
     }
 }

@@ -16,7 +16,7 @@ use super::find;
 use super::source::{Named, refuse_over_quota, refuse_too_large};
 use crate::service::{ImageUpdate, ServiceError};
 
-/// `PUT /images`: the image is the one that `x-image-meta-id` names (the seed documents' tables).
+/// `PUT /images`: the image is the one that `x-image-meta-id` names (the API reference's tables).
 pub(in crate::v1) async fn update_named(
     call: &Call,
     payload: Payload,
