@@ -46,6 +46,9 @@ fn live(cloud: &Cloud, store: &str, secrets: &[&str]) {
             );
         }
     }
+    // What they are held to on their way out.
+    assert!(recorded(cloud, "crc64nvme"));
+
     // Another store by its name, beside the default.
     let beside = owner
         .new_disk("beside")

@@ -393,6 +393,33 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn holds_streams_to_their_crc_or_else_to_their_md5() {
+        let (stores, _dir) = stores();
+        let right = ("ae8b14860a799888", "25f9e794323b453885f5181f1b624d0b");
+        let wrong = ("0000000000000000", "00000000000000000000000000000000");
+        for (crc, md5, whole) in [
+            (None, None, true),
+            (None, Some(right.1), true),
+            (None, Some(wrong.1), false),
+            (None, Some("a word that a user declared"), true),
+            (Some(right.0), None, true),
+            (Some(right.0), Some(wrong.1), true),
+            (Some(wrong.0), Some(right.1), false),
+            (Some("no CRC"), Some(wrong.1), false),
+        ] {
+            let metadata = crc.map(|crc| (CRC.to_owned(), crc.into()));
+            let metadata = metadata.into_iter().collect();
+            let held = stores.verified(data(b"123456789", None), md5, &metadata);
+            let got = collect(held).await;
+            assert_eq!(
+                got.is_ok_and(|got| got == b"123456789"),
+                whole,
+                "{crc:?} {md5:?}"
+            );
+        }
+    }
+
+    #[tokio::test]
     async fn keeps_nothing_over_the_cap() {
         let (stores, dir) = stores();
         for size in [None, Some(11)] {
