@@ -69,7 +69,7 @@ fn options(setup: Setup, store: &str) -> Setup {
         .api_in("glance_store", "stores", &format!("file,http,{store}"))
         .api_in("glance_store", "default_store", store)
         .api_in("glance_store", "object_store_chunk_size", "5")
-        .api_in("glance_store", "object_store_timeout", "2")
+        .api_in("glance_store", "object_store_timeout", "3")
 }
 
 fn prefix(number: usize) -> String {

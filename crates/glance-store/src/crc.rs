@@ -35,11 +35,11 @@ impl FromStr for Crc64 {
 }
 
 /// The CRC of data as it passes.
-pub(crate) struct Crc64Stream(Digest);
+pub(crate) struct Crc64Stream(Box<Digest>);
 
 impl Crc64Stream {
     pub(crate) fn new() -> Self {
-        Self(Digest::new(CrcAlgorithm::Crc64Nvme))
+        Self(Box::new(Digest::new(CrcAlgorithm::Crc64Nvme)))
     }
 
     pub(crate) fn feed(&mut self, batch: &[Bytes]) {

@@ -60,7 +60,7 @@ impl Sum {
         }
     }
 
-    fn is_right(self) -> bool {
+    fn agrees(self) -> bool {
         match self {
             Self::Md5 { stream, expected } => stream.finish().to_string() == expected,
             Self::Crc { stream, expected } => stream.finish() == expected,
@@ -128,7 +128,7 @@ impl Stream for Verified {
             let Some(sum) = this.sum.take_if(|sum| sum.poll_settled(cx).is_ready()) else {
                 return Poll::Pending;
             };
-            if !sum.is_right() {
+            if !sum.agrees() {
                 let reason = io::Error::other("the data has another checksum than the image");
                 return this.fail(StoreError::Unavailable(reason));
             }
