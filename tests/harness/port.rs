@@ -1,7 +1,7 @@
 //! Ports that nobody else on this machine takes while a story holds them.
 
 use std::fs::File;
-use std::net::TcpListener;
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicU16, Ordering};
 
 /// Below the range from which systems choose ports for outgoing connections, so that only another
@@ -30,7 +30,9 @@ impl Port {
             let number = FIRST + (start.wrapping_mul(7).wrapping_add(step)) % COUNT;
             let lock =
                 File::create(folder.join(number.to_string())).expect("a lock file can be written");
-            if lock.try_lock().is_ok() && TcpListener::bind(("127.0.0.1", number)).is_ok() {
+            // Bound for a moment, it would be taken for longer: a program that another story just
+            // starts has every socket until it really runs.
+            if lock.try_lock().is_ok() && TcpStream::connect(("127.0.0.1", number)).is_err() {
                 return Self {
                     number,
                     _lock: lock,

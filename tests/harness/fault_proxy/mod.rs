@@ -11,11 +11,11 @@ mod head;
 use std::io::Result;
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, Weak};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
-use crate::Port;
+use crate::{Port, within};
 use head::Head;
 
 pub use fault::{Canned, Fault, Trouble, When};
@@ -119,7 +119,9 @@ impl FaultProxy {
 
     /// The server dies: connections are reset, new ones refused.
     pub fn refuse(&self) {
-        let listening = self.listening.lock().expect("nobody panics with it").take();
+        // A story that failed in `accept` ends here, too.
+        let listening = self.listening.lock();
+        let listening = listening.unwrap_or_else(PoisonError::into_inner).take();
         if let Some(Listening { stop, thread }) = listening {
             stop.store(true, Ordering::SeqCst);
             // It waits for a connection; this is one.
@@ -167,8 +169,10 @@ impl Drop for FaultProxy {
 
 impl Listening {
     fn start(address: &str, shared: &Arc<Shared>) -> Self {
-        let listener = TcpListener::bind(address)
-            .unwrap_or_else(|error| panic!("{address} is the proxy's: {error}"));
+        // A program that another story just starts has the old listener until it really runs.
+        let limit = Duration::from_secs(30);
+        let listener = within(limit, || TcpListener::bind(address).ok())
+            .unwrap_or_else(|| panic!("{address} is the proxy's, and is taken"));
         let stop = Arc::new(AtomicBool::new(false));
         let (stopped, shared) = (stop.clone(), shared.clone());
         let thread = std::thread::spawn(move || {
