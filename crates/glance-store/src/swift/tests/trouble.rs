@@ -150,7 +150,7 @@ async fn cutting() -> Stub {
             return token(asked, "t");
         }
         match (asked.header("range"), asked.header("if-match")) {
-            (Some("bytes=0-4194303"), None) => {
+            (Some("bytes=0-8388607"), None) => {
                 "HTTP/1.1 206 Partial Content\r\nContent-Length: 10\r\n\
                  Content-Range: bytes 0-9/10\r\nETag: \"e1\"\r\n\r\n0123"
                     .into()
