@@ -1,8 +1,8 @@
-//! Memory that one transfer used and the next one finds: few arenas of the C library.
+//! Memory that one transfer used and the next one finds: one arena of the C library.
 //!
 //! glibc gives nearly each thread an arena of its own, and freed memory stays in the one it came
 //! from. What an upload needed on one thread is then no use to a download on another, and the process
-//! keeps both. Two arenas serve as fast here, and the bounds of ARCHITECTURE's table are those of the
+//! keeps both. One arena serves as fast here, and the bounds of ARCHITECTURE's table are those of the
 //! process. glibc reads this from the environment when a program begins, so the program begins again.
 
 use std::env;
@@ -11,7 +11,7 @@ use std::process::Command;
 
 const VARIABLE: &str = "MALLOC_ARENA_MAX";
 
-/// Has this program run with two arenas, unless the environment says how many: the same process, with
+/// Has this program run with one arena, unless the environment says how many: the same process, with
 /// the same arguments, from its beginning. Where that cannot be, it goes on as it is. To be called
 /// before anything else is done.
 pub(crate) fn limit() {
@@ -25,6 +25,6 @@ pub(crate) fn limit() {
     let _ = Command::new(program)
         .arg0(name)
         .args(env::args_os().skip(1))
-        .env(VARIABLE, "2")
+        .env(VARIABLE, "1")
         .exec();
 }
