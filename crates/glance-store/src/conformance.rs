@@ -90,6 +90,16 @@ pub fn data(bytes: &[u8], size: Option<u64>) -> ImageData {
     ImageData::from_stream(size, stream::iter(batches.into_iter().map(Ok)))
 }
 
+/// Batches of so many bytes, and an empty piece each.
+#[cfg(test)]
+pub(crate) fn batches(sizes: &[usize]) -> crate::data::BatchStream {
+    let batches: Vec<_> = sizes
+        .iter()
+        .map(|size| Ok(vec![Bytes::from(vec![7; *size]), Bytes::new()]))
+        .collect();
+    Box::pin(stream::iter(batches))
+}
+
 fn exactly(bytes: &[u8]) -> ImageData {
     data(bytes, Some(bytes.len() as u64))
 }

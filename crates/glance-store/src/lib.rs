@@ -3,6 +3,8 @@
 //! A store only moves bytes. [`stores::Stores`] chooses it, counts and hashes what passes, and is
 //! what the rest of the service calls.
 
+#[cfg(test)]
+mod as_caller;
 pub mod check;
 #[cfg(any(test, feature = "conformance"))]
 #[doc(hidden)]

@@ -212,25 +212,16 @@ impl<N, T> Default for Running<N, T> {
 mod tests {
     use std::time::Duration;
 
-    use bytes::Bytes;
     use futures_util::stream;
 
     use super::*;
-    use crate::data::BatchStream;
-
-    fn source(sizes: &[usize]) -> BatchStream {
-        let batches: Vec<_> = sizes
-            .iter()
-            .map(|size| Ok(vec![Bytes::from(vec![7; *size]), Bytes::new()]))
-            .collect();
-        Box::pin(stream::iter(batches))
-    }
+    use crate::conformance::batches;
 
     #[tokio::test]
     async fn keeps_the_order_and_the_bound() {
         let running = std::sync::atomic::AtomicUsize::new(0);
         let most = std::sync::atomic::AtomicUsize::new(0);
-        let mut parts = Parts::new(source(&[95]));
+        let mut parts = Parts::new(batches(&[95]));
         let first = parts.first(10).await.unwrap();
         let sent = Parallel::new(3, 100)
             .send(
@@ -263,7 +254,7 @@ mod tests {
         use std::sync::atomic::{AtomicUsize, Ordering::SeqCst};
         let (running, most) = (AtomicUsize::new(0), AtomicUsize::new(0));
         let parallel = Parallel::new(each, units);
-        let parts = Parts::new(source(&[3, 30, 62]));
+        let parts = Parts::new(batches(&[3, 30, 62]));
         let sent = parallel.flow(parts, 95, (10, 40), |part| {
             let (running, most) = (&running, &most);
             async move {
@@ -291,7 +282,7 @@ mod tests {
     #[tokio::test]
     async fn parts_that_come_end_with_the_first_error_of_either_side() {
         let failing = || {
-            let data = source(&[30]).chain(stream::iter([Err(DataError::Disconnected.into())]));
+            let data = batches(&[30]).chain(stream::iter([Err(DataError::Disconnected.into())]));
             Parts::new(Box::pin(data))
         };
         let parallel = Parallel::new(2, 1);
@@ -309,7 +300,7 @@ mod tests {
             Err::<(), _>(StoreError::Full)
         });
         assert!(matches!(sent.await, Err(StoreError::Full)));
-        let longer = Parts::new(source(&[30]));
+        let longer = Parts::new(batches(&[30]));
         let sent = parallel.flow(longer, 29, (10, 20), |_| async { Ok(()) });
         assert!(matches!(
             sent.await,
@@ -319,7 +310,7 @@ mod tests {
 
     #[tokio::test]
     async fn ends_with_the_first_error_of_either_side() {
-        let failing = source(&[30]).chain(stream::iter([Err(DataError::Disconnected.into())]));
+        let failing = batches(&[30]).chain(stream::iter([Err(DataError::Disconnected.into())]));
         let mut parts = Parts::new(Box::pin(failing));
         let first = parts.first(10).await.unwrap();
         let parallel = Parallel::new(2, 1);
@@ -334,7 +325,7 @@ mod tests {
             Err(StoreError::Data(DataError::Disconnected))
         ));
 
-        let mut parts = Parts::new(source(&[30]));
+        let mut parts = Parts::new(batches(&[30]));
         let first = parts.first(10).await.unwrap();
         let sent = parallel.send(
             first,

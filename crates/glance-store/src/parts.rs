@@ -103,17 +103,10 @@ mod tests {
     use futures_util::stream;
 
     use super::*;
-
-    fn source(sizes: &[usize]) -> BatchStream {
-        let batches: Vec<_> = sizes
-            .iter()
-            .map(|size| Ok(vec![Bytes::from(vec![7; *size]), Bytes::new()]))
-            .collect();
-        Box::pin(stream::iter(batches))
-    }
+    use crate::conformance::batches;
 
     async fn lengths(sizes: &[usize], length: u64) -> Vec<(u64, bool)> {
-        let mut parts = Parts::new(source(sizes));
+        let mut parts = Parts::new(batches(sizes));
         let mut got = Vec::new();
         while let Some(part) = parts.next(length).await.unwrap() {
             assert_eq!(part.pieces.concat().len() as u64, part.length);

@@ -153,19 +153,12 @@ mod tests {
     use futures_util::{StreamExt, stream};
 
     use super::*;
+    use crate::conformance::batches;
 
     const UNLIMITED: Limits = Limits {
         declared: None,
         cap: None,
     };
-
-    fn batches(sizes: &[usize]) -> BatchStream {
-        let batches: Vec<_> = sizes
-            .iter()
-            .map(|size| Ok(vec![Bytes::from(vec![7; *size]), Bytes::new()]))
-            .collect();
-        Box::pin(stream::iter(batches))
-    }
 
     async fn run(limits: Limits, sizes: &[usize]) -> (usize, Option<StoreError>, Option<Total>) {
         let (mut tally, total) = Tally::new(batches(sizes), limits, &Md5Pool::new(), true);
