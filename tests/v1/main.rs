@@ -44,6 +44,7 @@ mod reserve_then_upload;
 mod shutdown;
 mod size_cap;
 mod slow_clients;
+mod slow_recovery;
 mod store_faults_http;
 mod store_faults_object;
 mod store_faults_proxy;

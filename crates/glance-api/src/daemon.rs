@@ -22,7 +22,7 @@ use uuid::Uuid;
 use crate::app::{self, AppState};
 use crate::plankton::Dialect;
 use crate::registry::{Registry, RegistryTlsError};
-use crate::service::{ImageService, Leases, OwnToken, Recovery};
+use crate::service::{ImageService, Leases, OwnToken, Upkeep};
 use crate::tls::{self, TlsFileError};
 use crate::{arenas, connection, metrics};
 
@@ -143,7 +143,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
         move || {
             let mut client = RegistryClient::new(&registry.options);
             if let Some(token) = vouching.clone() {
-                // Recovery keeps it fresh.
+                // Upkeep keeps it fresh.
                 client = client.vouched_by(Arc::new(move || token.held()));
             }
             let (stores, leases) = (stores.clone(), leases.clone());
@@ -158,7 +158,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
         }
     };
     actix_rt::System::new().block_on(async move {
-        let recovery = Recovery::new(service(), own_token(flavor, &*authenticator));
+        let upkeep = Upkeep::new(service(), own_token(flavor, &*authenticator));
         let (for_app, rules_of_app, watched_rules) = (service, rules.clone(), rules.clone());
         let server = connection::serve(listener, options, move || {
             let state = AppState::new(for_app(), authenticator.clone(), rules_of_app.clone());
@@ -175,7 +175,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
             publish,
         };
         actix_rt::spawn(heed_signals(server.handle(), reload).map_err(DaemonError::Server)?);
-        actix_rt::spawn(recovery.run());
+        actix_rt::spawn(upkeep.run());
         if let Err(error) = watched_rules.watch_files() {
             log::error!("policy files are read again on SIGHUP only: {error}");
         }

@@ -13,8 +13,15 @@ use super::copy::{Copies, CopyCount, Place};
 pub struct Leases {
     holder: String,
     seconds: u32,
-    uploads: Mutex<HashMap<String, watch::Sender<bool>>>,
+    uploads: Mutex<HashMap<String, Upload>>,
     copies: Copies,
+}
+
+#[derive(Debug)]
+struct Upload {
+    cancel: watch::Sender<bool>,
+    /// The registry has given the lease, and has not been asked to take it back.
+    leased: bool,
 }
 
 /// One running upload. Dropping it ends the renewal of its lease.
@@ -56,7 +63,11 @@ impl Leases {
             return None;
         }
         let (cancel, cancelled) = watch::channel(false);
-        uploads.insert(id.to_owned(), cancel);
+        let upload = Upload {
+            cancel,
+            leased: false,
+        };
+        uploads.insert(id.to_owned(), upload);
         Some(Held {
             leases: self.clone(),
             id: id.to_owned(),
@@ -81,17 +92,28 @@ impl Leases {
 
     /// Ends the upload of image `id`, if this daemon runs one.
     pub(super) fn cancel(&self, id: &str) {
-        if let Some(cancel) = self.uploads().get(id) {
-            cancel.send_replace(true);
+        if let Some(upload) = self.uploads().get(id) {
+            upload.cancel.send_replace(true);
         }
     }
 
-    /// The images being uploaded.
-    pub(super) fn images(&self) -> Vec<String> {
-        self.uploads().keys().cloned().collect()
+    /// Ends the upload of image `id`, whose lease the registry says is not ours. False if there is
+    /// no such upload any more that relies on it.
+    pub(super) fn lost(&self, id: &str) -> bool {
+        let uploads = self.uploads();
+        let upload = uploads.get(id).filter(|upload| upload.leased);
+        upload.is_some_and(|upload| !upload.cancel.send_replace(true))
     }
 
-    fn uploads(&self) -> MutexGuard<'_, HashMap<String, watch::Sender<bool>>> {
+    /// The images whose leases are to be renewed. One whose lease is only asked for is none of them:
+    /// the registry would say that there is no such lease, and the upload would end.
+    pub(super) fn leased(&self) -> Vec<String> {
+        let uploads = self.uploads();
+        let leased = uploads.iter().filter(|(_, upload)| upload.leased);
+        leased.map(|(id, _)| id.clone()).collect()
+    }
+
+    fn uploads(&self) -> MutexGuard<'_, HashMap<String, Upload>> {
         // The map is whole after every statement, so a panic elsewhere cannot have broken it.
         self.uploads.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -101,6 +123,22 @@ impl Held {
     /// Becomes true when the upload is to end.
     pub(super) fn cancelled(&self) -> watch::Receiver<bool> {
         self.cancelled.clone()
+    }
+
+    /// The registry has given the lease: from now on it is renewed.
+    pub(super) fn leased(&self) {
+        self.set_leased(true);
+    }
+
+    /// The lease is given back: from now on nobody misses it.
+    pub(super) fn ends(&self) {
+        self.set_leased(false);
+    }
+
+    fn set_leased(&self, leased: bool) {
+        if let Some(upload) = self.leases.uploads().get_mut(&self.id) {
+            upload.leased = leased;
+        }
     }
 }
 
@@ -132,5 +170,28 @@ mod tests {
         assert!(!*held.cancelled().borrow());
         leases.cancel("a");
         assert!(*held.cancelled().borrow());
+    }
+
+    #[test]
+    fn renews_only_what_the_registry_has_given() {
+        let leases = Leases::new("h".into(), Duration::from_secs(30), 1);
+        let held = leases.enter("a").unwrap();
+        assert!(leases.leased().is_empty());
+        held.leased();
+        assert_eq!(leases.leased(), ["a"]);
+        held.ends();
+        assert!(leases.leased().is_empty());
+    }
+
+    #[test]
+    fn a_lost_lease_ends_only_an_upload_that_had_it() {
+        let leases = Leases::new("h".into(), Duration::from_secs(30), 1);
+        let held = leases.enter("a").unwrap();
+        assert!(!leases.lost("a"));
+        assert!(!*held.cancelled().borrow());
+        held.leased();
+        assert!(leases.lost("a"));
+        assert!(*held.cancelled().borrow());
+        assert!(!leases.lost("a"), "it is told once");
     }
 }

@@ -21,7 +21,9 @@ mod own_token;
 pub mod plankton;
 mod recovery;
 mod sharing;
+mod sweep;
 mod update;
+mod upkeep;
 mod upload;
 mod verify;
 
@@ -39,7 +41,7 @@ use tokio::sync::watch;
 pub use error::ServiceError;
 pub use leases::Leases;
 pub use own_token::OwnToken;
-pub use recovery::Recovery;
+pub use upkeep::Upkeep;
 pub use verify::{Finding, Verified};
 
 /// Who asks, and in which request. It outlives the request: an upload goes on to a definite end

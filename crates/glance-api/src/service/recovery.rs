@@ -1,92 +1,63 @@
 //! Brings to a definite state what a crash left unfinished, and scrubs what was deleted with delay.
 
-use std::time::{Duration, Instant};
-
-use glance_config::chain;
+use futures_util::stream::{self, StreamExt};
 use glance_core::image::{ImageFields, ImageStatus};
-use glance_core::wire::{RecoveryItem, RecoveryReason, RenewLeases, TakeOver};
+use glance_core::wire::{RecoveryItem, RecoveryReason, TakeOver};
 use glance_registry_client::{Limits, RegistryError};
 use glance_store::error::StoreError;
+use tokio::sync::watch;
 
-use super::{ImageService, OwnToken, Requester};
+use super::upkeep::OwnWork;
 
 /// How many images one round takes over.
 const ROUND: u32 = 32;
-/// The stores are swept at least so often.
-const LONGEST_SWEEP_PAUSE: Duration = Duration::from_secs(3600);
+/// How many of them it works on at the same time, so that a store that is silent holds up no other.
+const AT_ONCE: usize = 8;
 /// How long a round has for them, at the least.
 const TAKEOVER_SECONDS: u32 = 60;
 
-/// The daemon's own work, beside requests: renews the leases of running uploads, and finishes what
-/// others left. One of it runs in each API daemon.
+/// Finishes what other runs of daemons left. It may wait for stores for long, so nothing that is in
+/// a hurry is done here.
 #[derive(Debug)]
-pub struct Recovery {
-    service: ImageService,
-    requester: Requester,
-    token: OwnToken,
-    complaint: Option<String>,
-    swept: Option<Instant>,
+pub(super) struct Recovery {
+    work: OwnWork,
 }
 
 impl Recovery {
-    /// `token` proves to the registry who asks.
-    pub fn new(service: ImageService, token: OwnToken) -> Self {
-        let role = service.config().access.admin_role.clone();
-        let requester = Requester::service(&role, "req-recovery", None);
-        Self {
-            service,
-            requester,
-            token,
-            complaint: None,
-            swept: None,
-        }
+    pub(super) fn new(work: OwnWork) -> Self {
+        Self { work }
     }
 
-    /// Works until it is dropped.
-    pub async fn run(mut self) {
-        let pause = Duration::from_secs(self.service.leases.seconds().into()) / 3;
+    /// Works until it is dropped. A round begins when leases have just been `renewed`, never before:
+    /// after the registry was away, our own running uploads must not look abandoned.
+    pub(super) async fn run(mut self, mut renewed: watch::Receiver<()>) {
         loop {
-            let role = &self.service.config().access.admin_role;
-            self.requester.identity.token = self.token.get(role).await;
-            match self.round().await {
-                Ok(()) => self.complaint = None,
-                Err(error) => self.complain(&error),
+            renewed.mark_unchanged();
+            if renewed.changed().await.is_err() {
+                return;
             }
-            self.sweep().await;
-            tokio::time::sleep(pause).await;
+            self.work.prepare().await;
+            let outcome = self.round().await;
+            self.work.note(outcome);
         }
     }
 
-    /// Renews first: after the registry was away, our own running uploads must not look abandoned.
-    async fn round(&mut self) -> Result<(), RegistryError> {
-        let leases = &self.service.leases;
-        let renewal = RenewLeases {
-            holder: leases.holder().to_owned(),
-            seconds: leases.seconds(),
-            images: leases.images(),
-        };
-        let registry = &self.service.registry;
-        for id in registry
-            .renew_leases(self.requester.caller(), &renewal)
-            .await?
-        {
-            log::warn!("the lease of image {id} is lost; its upload ends");
-            leases.cancel(&id);
-        }
+    async fn round(&self) -> Result<(), RegistryError> {
+        let service = &self.work.service;
         let request = TakeOver {
-            holder: leases.holder().to_owned(),
-            seconds: leases.seconds().max(TAKEOVER_SECONDS),
-            scrub_seconds: self.service.config().deletion.scrub_time.as_secs(),
+            holder: service.leases.holder().to_owned(),
+            seconds: service.leases.seconds().max(TAKEOVER_SECONDS),
+            scrub_seconds: service.config().deletion.scrub_time.as_secs(),
             limit: ROUND,
         };
-        for item in registry
-            .take_over(self.requester.caller(), &request)
-            .await?
-        {
+        let items = service.registry.take_over(self.work.caller(), &request);
+        let items = stream::iter(items.await?);
+        let finish = async |item: RecoveryItem| {
             if let Err(error) = self.finish(&item).await {
                 log::warn!("image {} waits for another round: {error}", item.image_id);
             }
-        }
+        };
+        items.for_each_concurrent(AT_ONCE, finish).await;
         Ok(())
     }
 
@@ -95,8 +66,9 @@ impl Recovery {
         let gone = match item.reason {
             RecoveryReason::ExpiredLease => self.discard(id, item.store.as_deref()).await,
             RecoveryReason::InterruptedDelete | RecoveryReason::Scrub => {
-                let caller = &self.requester.identity;
-                self.service
+                let caller = &self.work.requester.identity;
+                self.work
+                    .service
                     .delete_data(caller, id, &item.location_data)
                     .await
             }
@@ -105,7 +77,7 @@ impl Recovery {
             // The lease of this round runs out, and the image is taken over again.
             return Ok(());
         }
-        let (registry, caller) = (&self.service.registry, self.requester.caller());
+        let (registry, caller) = (&self.work.service.registry, self.work.caller());
         match item.reason {
             RecoveryReason::ExpiredLease => {
                 log::warn!("image {id} is killed: its upload was abandoned");
@@ -129,30 +101,9 @@ impl Recovery {
         }
         accept_refusal(
             registry
-                .release_lease(caller, id, self.service.leases.holder())
+                .release_lease(caller, id, self.work.service.leases.holder())
                 .await,
         )
-    }
-
-    /// From time to time removes what uploads left unfinished that no lease tells of.
-    async fn sweep(&mut self) {
-        let idle = self.service.config().service.sweep_after;
-        let due = self
-            .swept
-            .is_none_or(|swept| swept.elapsed() >= (idle / 2).min(LONGEST_SWEEP_PAUSE));
-        if idle.is_zero() || !due {
-            return;
-        }
-        self.swept = Some(Instant::now());
-        for store in self.service.stores.all() {
-            match store.sweep(idle).await {
-                Ok(0) => {}
-                Ok(swept) => log::info!("store {}: {swept} leftovers are removed", store.name()),
-                Err(error) => {
-                    log::warn!("store {} is not swept: {}", store.name(), chain(&error));
-                }
-            }
-        }
     }
 
     /// Removes what an abandoned upload left in its store. False if something may still be there.
@@ -160,42 +111,19 @@ impl Recovery {
         let Ok(image_id) = id.parse() else {
             return true;
         };
-        let Some(store) = store.and_then(|name| self.service.stores.by_name(name).ok()) else {
+        let Some(store) = store.and_then(|name| self.work.service.stores.by_name(name).ok()) else {
             log::error!("image {id} was uploaded to a store that is not configured here");
             return false;
         };
-        match store.discard(&image_id, &self.requester.identity).await {
+        match store
+            .discard(&image_id, &self.work.requester.identity)
+            .await
+        {
             Ok(()) | Err(StoreError::NotFound) => true,
             Err(error) => {
                 log::error!("what an abandoned upload of image {id} left stays: {error}");
                 false
             }
-        }
-    }
-
-    /// Logs why a round failed, once for as long as the reason stays the same.
-    fn complain(&mut self, error: &RegistryError) {
-        let complaint = match error {
-            RegistryError::Refused { status: 404, .. } => {
-                "the registry knows no leases: uploads that a crash interrupts stay saving".into()
-            }
-            RegistryError::Refused {
-                status: status @ (401 | 403),
-                ..
-            } => {
-                self.token.refused(self.requester.identity.token.as_ref());
-                format!(
-                    "the registry refuses this daemon's own calls ({status}): uploads that a \
-                     crash interrupts stay saving; with flavor trusted-auth set \
-                     send_identity_headers, with keystone give our user the admin_role, with \
-                     astakos set service_token in both daemons"
-                )
-            }
-            other => format!("renewal of leases and recovery fail: {}", chain(other)),
-        };
-        if self.complaint.as_ref() != Some(&complaint) {
-            log::warn!("{complaint}");
-            self.complaint = Some(complaint);
         }
     }
 }

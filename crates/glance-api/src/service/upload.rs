@@ -75,6 +75,9 @@ impl ImageService {
             .enter(&image.id)
             .ok_or(ServiceError::NotQueued)?;
         let reservation = self.reserve_bytes(requester, image, store, size).await?;
+        if reservation.is_some() {
+            held.leased();
+        }
         failpoint("upload-after-lease");
         Ok((held, reservation))
     }
@@ -92,6 +95,7 @@ impl ImageService {
             .upload_held(requester, &image, store, data, &held, reservation)
             .await;
         if !matches!(outcome, Err(ServiceError::Registry(_))) {
+            held.ends();
             self.release(requester, &image.id).await;
         }
         outcome
