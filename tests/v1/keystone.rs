@@ -335,7 +335,7 @@ fn a_revoked_token_is_good_for_the_cache_time_at_most() {
     eventually("it is refused", 5, || {
         cloud.send(list(&alice)).status == 401
     });
-    assert!(revoked.elapsed() < Duration::from_secs(15));
+    assert!(revoked.elapsed() < Duration::from_secs(40));
     cloud.stop();
 }
 

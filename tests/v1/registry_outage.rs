@@ -89,7 +89,7 @@ fn a_hanging_registry_is_not_waited_for_long() {
     unavailable(owner.send(Request::get("/v1/images")));
     unavailable(owner.send(owner.new_disk("with data").data("12345")));
     assert!(
-        start.elapsed() < Duration::from_secs(15),
+        start.elapsed() < Duration::from_secs(40),
         "{:?}",
         start.elapsed()
     );

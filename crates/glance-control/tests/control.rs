@@ -130,7 +130,7 @@ impl Drop for Site {
 fn until(what: &str, condition: impl Fn() -> bool) {
     let begin = Instant::now();
     while !condition() {
-        assert!(begin.elapsed() < Duration::from_secs(20), "{what}");
+        assert!(begin.elapsed() < Duration::from_secs(60), "{what}");
         sleep(Duration::from_millis(10));
     }
 }

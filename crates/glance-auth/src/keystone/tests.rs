@@ -23,7 +23,7 @@ fn usual(asked: &Asked) -> Told {
     let seconds = match user {
         "expired" if asked.line.contains("allow_expired=1") => -5,
         "expired" => return (404, String::new(), String::new()),
-        "short" => 1,
+        "short" => 4,
         _ => 3600,
     };
     match user {
@@ -142,7 +142,7 @@ async fn nothing_is_cached_past_expiry_or_where_there_is_no_cache() {
     with_token(&cached, "short-1").await.unwrap();
     with_token(&cached, "short-1").await.unwrap();
     assert_eq!(server.count("GET"), 1);
-    tokio::time::sleep(Duration::from_millis(1050)).await;
+    tokio::time::sleep(Duration::from_millis(4050)).await;
     with_token(&cached, "short-1").await.unwrap();
     assert_eq!(server.count("GET"), 2);
     let uncached = keystone(&KeystoneAuthtoken {
@@ -235,7 +235,7 @@ async fn our_token_is_renewed_when_it_is_refused_and_before_it_expires() {
             return (
                 201,
                 token,
-                body("glance", if number == 0 { 3600 } else { 2 }, "service"),
+                body("glance", if number == 0 { 3600 } else { 8 }, "service"),
             );
         }
         match asked.header("x-auth-token") {
@@ -248,7 +248,7 @@ async fn our_token_is_renewed_when_it_is_refused_and_before_it_expires() {
     assert_eq!(logins.load(Ordering::SeqCst), 2);
     with_token(&keystone, "user-2").await.unwrap();
     assert_eq!(logins.load(Ordering::SeqCst), 2);
-    tokio::time::sleep(Duration::from_millis(1600)).await;
+    tokio::time::sleep(Duration::from_millis(6100)).await;
     with_token(&keystone, "user-3").await.unwrap();
     assert_eq!(logins.load(Ordering::SeqCst), 3);
 }

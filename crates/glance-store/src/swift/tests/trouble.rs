@@ -60,7 +60,7 @@ async fn a_token_is_replaced_before_it_ends() {
             let answer = token(asked, "t");
             return answer.replace(
                 "Content-Length",
-                "X-Auth-Token-Expires: 1\r\nContent-Length",
+                "X-Auth-Token-Expires: 6\r\nContent-Length",
             );
         }
         empty("404 Not Found")
@@ -72,7 +72,7 @@ async fn a_token_is_replaced_before_it_ends() {
         let _ = store.stat(&location, &nobody()).await;
     }
     assert_eq!(count(&stub, "GET /auth"), 1);
-    tokio::time::sleep(Duration::from_millis(600)).await;
+    tokio::time::sleep(Duration::from_millis(3100)).await;
     let _ = store.stat(&location, &nobody()).await;
     assert_eq!(count(&stub, "GET /auth"), 2);
 }
