@@ -69,7 +69,7 @@ impl Scene {
         server.put("image", &data);
         let cloud = Setup::new()
             .api_in("glance_store", "external_allow", "127.0.0.1")
-            .api_in("glance_store", "external_timeout", "1")
+            .api_in("glance_store", "external_timeout", "4")
             .api_in("glance_store", "copy_from_parallel", "50")
             .start();
         Self {
