@@ -52,6 +52,7 @@ mod store_faults_s3;
 mod store_faults_scene;
 mod store_faults_swift;
 mod store_faults_table;
+mod store_tls;
 mod tls;
 mod tls_registry;
 mod unversioned;
