@@ -9,7 +9,8 @@ use crate::{Connection, Request, Service};
 pub struct SwiftAccount {
     /// `host:port` of Swift.
     pub address: String,
-    path: String,
+    /// Where it is there: `/v1/AUTH_…`.
+    pub path: String,
     token: String,
 }
 

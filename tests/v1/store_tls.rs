@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use functional::{Authority, Service, Setup, Signed, patterned};
+use functional::{Authority, Service, Setup, Signed, SwiftAccount, patterned};
 use glance_net::tls::{KeyPair, ServerFiles, ServerTls};
 use tokio::net::TcpStream;
 
@@ -124,7 +124,11 @@ fn swift_over_tls() {
     let front = TlsFront::before(&auth, &authority.sign("swift"));
     let address = moved(&auth, &front.address);
     // What Swift says of itself is where it listens.
-    let endpoint = format!("https://{}/v1/AUTH_test", front.address);
+    let endpoint = format!(
+        "https://{}{}",
+        front.address,
+        SwiftAccount::of(&server).path
+    );
     let (user, key) = (server.variable("SWIFT_USER"), server.variable("SWIFT_KEY"));
     let setup = || {
         store(

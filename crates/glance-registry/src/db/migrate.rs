@@ -81,8 +81,12 @@ pub fn sync(conn: &mut SqliteConnection) -> Result<(), SchemaError> {
     Ok(())
 }
 
-/// Looks at the tables without changing anything.
+/// Looks at the tables without changing anything, at one moment: another may be making them.
 pub fn condition(conn: &mut SqliteConnection) -> Result<Condition, SchemaError> {
+    conn.transaction(look)
+}
+
+fn look(conn: &mut SqliteConnection) -> Result<Condition, SchemaError> {
     let revision = version(conn)?;
     let has_images = has_table(conn, "images")?;
     match &revision {
