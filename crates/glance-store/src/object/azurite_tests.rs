@@ -57,6 +57,23 @@ async fn tells_the_servers_md5_of_small_data() {
 }
 
 #[tokio::test]
+async fn a_part_that_came_too_late_keeps_no_name() {
+    let store = store(None);
+    let id = ImageId::generate();
+    let object = store.cloud.place.object(&id);
+    let options = object_store::PutMultipartOptions::default();
+    let late = store.cloud.client.put_multipart_opts(&object, options);
+    let mut late = late.await.unwrap();
+    late.put_part("late".into()).await.unwrap();
+    let location = add(&store, &id, data(b"free", None)).await.unwrap();
+    let got = store.get(&location, None, &nobody()).await.unwrap();
+    assert_eq!(collect(got).await.unwrap(), b"free");
+    let again = add(&store, &id, data(b"taken", None)).await;
+    assert!(matches!(again, Err(StoreError::Duplicate)), "{again:?}");
+    store.delete(&location, &nobody()).await.unwrap();
+}
+
+#[tokio::test]
 async fn parts_of_the_usual_size_come_back() {
     let store = store(None);
     let bytes = bytes((20 << 20) + 7);

@@ -9,10 +9,11 @@ use object_store::{ObjectStoreExt, PutMode, PutOptions, PutPayload};
 use tokio::runtime::Handle;
 
 use super::attempt::Attempt;
-use super::cloud::Cloud;
+use super::cloud::{Cloud, Publishing};
 use super::error::{is_lost, unavailable};
 use super::token::Token;
 use super::transport::ServerMd5;
+use super::upload::supersede;
 use crate::error::StoreError;
 use crate::net::pause::pause;
 
@@ -94,23 +95,39 @@ pub(super) async fn small(
 ) -> Result<Published, StoreError> {
     let token = Token::new()?;
     let mut published = Published::new(cloud.clone(), object.clone(), token.clone(), attempt);
-    let checksum = trying(&cloud, &object, &token, || async {
-        let options = PutOptions {
-            mode: PutMode::Create,
-            attributes: token.attributes(),
-            ..PutOptions::default()
+    let put = || {
+        trying(&cloud, &object, &token, || async {
+            let options = PutOptions {
+                mode: PutMode::Create,
+                attributes: token.attributes(),
+                ..PutOptions::default()
+            };
+            let put = cloud.client.put_opts(&object, payload.clone(), options);
+            let md5 = put.await?.extensions.get::<ServerMd5>().copied();
+            Ok(md5.map(|md5| md5.0.to_string()))
+        })
+    };
+    let mut checksum = put().await;
+    if matches!(checksum, Err(StoreError::Duplicate)) && has_only_parts(&cloud, &object).await {
+        checksum = match supersede(&cloud, &object).await {
+            Ok(()) => put().await,
+            Err(error) => Err(error),
         };
-        let put = cloud.client.put_opts(&object, payload.clone(), options);
-        let md5 = put.await?.extensions.get::<ServerMd5>().copied();
-        Ok(md5.map(|md5| md5.0.to_string()))
-    });
-    match checksum.await {
+    }
+    match checksum {
         Ok(checksum) => {
             published.checksum = checksum.flatten();
             Ok(published)
         }
         Err(error) => Err(published.failed(error)),
     }
+}
+
+/// Whether a name is taken that nobody finds. A part that arrives after its upload was given up
+/// makes such a name; Azure itself takes it for free, Azurite does not.
+async fn has_only_parts(cloud: &Cloud, object: &Path) -> bool {
+    cloud.publishing == Publishing::CreateOnly
+        && matches!(cloud.head(object).await, Err(StoreError::NotFound))
 }
 
 /// Takes a step that publishes `object` if there is nothing. If its answer is lost, it is looked up

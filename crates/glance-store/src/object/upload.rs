@@ -248,7 +248,7 @@ async fn abort(cloud: &Cloud, target: &Path, upload: Mutex<Box<dyn MultipartUplo
 
 /// Azure forgets the parts under a name when something is published there, and in no other way that
 /// could not hit whole data. So nothing is published there, and taken back.
-async fn supersede(cloud: &Cloud, target: &Path) -> Result<(), StoreError> {
+pub(super) async fn supersede(cloud: &Cloud, target: &Path) -> Result<(), StoreError> {
     let token = Token::new()?;
     let options = options_of(cloud, &token);
     let begun = cloud.client.put_multipart_opts(target, options).await;
