@@ -50,7 +50,11 @@ fn a_store_that_makes_recovery_wait_costs_no_lease() {
         ("s3_store_secret_key", "a secret that nobody asks for"),
         ("s3_store_timeout", "30"),
     ];
-    let setup = Setup::new().both("service", "lease_seconds", "6");
+    // Nothing but recovery asks the store by itself.
+    let setup =
+        Setup::new()
+            .both("service", "lease_seconds", "6")
+            .api_in("service", "sweep_after", "0");
     let setup = options.iter().fold(setup, |setup, (name, value)| {
         setup.api_in("glance_store", name, value)
     });

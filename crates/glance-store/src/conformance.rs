@@ -377,7 +377,7 @@ pub async fn leaves_nothing_of_an_upload_that_was_dropped(store: &dyn ImageStore
                 store.delete(&location, &nobody()).await.unwrap();
                 true
             }
-            Err(StoreError::Duplicate | StoreError::Unavailable(_)) => false,
+            Err(StoreError::Duplicate) => false,
             Err(other) => panic!("{other:?}"),
         })
         .await;

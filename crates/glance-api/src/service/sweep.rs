@@ -1,6 +1,6 @@
 //! Removes from the stores what uploads left unfinished that no lease tells of.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use glance_config::chain;
 
@@ -9,16 +9,19 @@ use super::ImageService;
 /// The stores are swept at least so often.
 const LONGEST_PAUSE: Duration = Duration::from_secs(3600);
 /// `sweep_after` may change meanwhile; it is looked at so often.
-const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
+const LOOK: Duration = Duration::from_secs(1);
 
 /// Sweeps every store when the daemon starts and twice in each `sweep_after`, until it is dropped.
 pub(super) async fn sweep_stores(service: ImageService) {
+    let mut swept: Option<Instant> = None;
     loop {
         let idle = service.config().service.sweep_after;
-        if !idle.is_zero() {
+        let pause = (idle / 2).min(LONGEST_PAUSE);
+        if !idle.is_zero() && swept.is_none_or(|swept| swept.elapsed() >= pause) {
+            swept = Some(Instant::now());
             sweep_once(&service, idle).await;
         }
-        tokio::time::sleep((idle / 2).clamp(SHORTEST_PAUSE, LONGEST_PAUSE)).await;
+        tokio::time::sleep(LOOK).await;
     }
 }
 
