@@ -86,7 +86,7 @@ fn recorded(cloud: &Cloud, text: &str) -> bool {
     })
 }
 
-fn with_swift(swift: &Service) -> Setup {
+pub(crate) fn with_swift(swift: &Service) -> Setup {
     Setup::new()
         .api_in("glance_store", "stores", "file,http,swift")
         .api_in("glance_store", "default_store", "swift")
@@ -115,7 +115,7 @@ fn with_swift(swift: &Service) -> Setup {
         .api_in("glance_store", "swift_store_large_object_chunk_size", "4")
 }
 
-fn with_s3(server: &Service, prefix: &str) -> Setup {
+pub(crate) fn with_s3(server: &Service, prefix: &str) -> Setup {
     let variable = |name: &str| server.variable(&format!("{prefix}{name}"));
     Setup::new()
         .api_in("glance_store", "stores", "file,http,s3")
@@ -137,6 +137,27 @@ fn with_s3(server: &Service, prefix: &str) -> Setup {
         .api_in("glance_store", "s3_store_create_bucket_on_put", "True")
         .api_in("glance_store", "s3_store_large_object_size", "8")
         .api_in("glance_store", "s3_store_large_object_chunk_size", "5")
+}
+
+pub(crate) fn with_pithos(synnefo: &Service) -> Setup {
+    Setup::new()
+        .api_in("glance_store", "stores", "file,http,pithos")
+        .api_in("glance_store", "default_store", "pithos")
+        .api_in(
+            "glance_store",
+            "pithos_store_endpoint",
+            &synnefo.variable("PITHOS_URL"),
+        )
+        .api_in(
+            "glance_store",
+            "pithos_store_account",
+            &synnefo.variable("SYNNEFO_UUID_GLANCE"),
+        )
+        .api_in(
+            "glance_store",
+            "pithos_store_token",
+            &synnefo.variable("SYNNEFO_TOKEN_GLANCE"),
+        )
 }
 
 #[test]
@@ -184,21 +205,7 @@ fn another_s3_server_keeps_images() {
 fn pithos_keeps_images() {
     let synnefo = Service::start("synnefo", &[]);
     let token = synnefo.variable("SYNNEFO_TOKEN_GLANCE");
-    let cloud = Setup::new()
-        .api_in("glance_store", "stores", "file,http,pithos")
-        .api_in("glance_store", "default_store", "pithos")
-        .api_in(
-            "glance_store",
-            "pithos_store_endpoint",
-            &synnefo.variable("PITHOS_URL"),
-        )
-        .api_in(
-            "glance_store",
-            "pithos_store_account",
-            &synnefo.variable("SYNNEFO_UUID_GLANCE"),
-        )
-        .api_in("glance_store", "pithos_store_token", &token)
-        .start();
+    let cloud = with_pithos(&synnefo).start();
     live(&cloud, "pithos", &[&token]);
     cloud.stop();
 }

@@ -11,8 +11,10 @@ use functional::{Authority, Service, Setup, Signed, SwiftAccount, patterned};
 use glance_net::tls::{KeyPair, ServerFiles, ServerTls};
 use tokio::net::TcpStream;
 
+use crate::remote_stores::{with_pithos, with_s3, with_swift};
+
 /// More than one part.
-const LENGTH: usize = 11_000_003;
+const LENGTH: usize = 13_000_003;
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Speaks TLS before a server that speaks none. Runs as long as the tests do.
@@ -77,15 +79,6 @@ fn moved(url: &str, host: &str) -> String {
     format!("https://{host}/{path}")
 }
 
-fn store(name: &str, options: &[(&str, &str)]) -> Setup {
-    let setup = Setup::new()
-        .api_in("glance_store", "stores", &format!("file,{name}"))
-        .api_in("glance_store", "default_store", name);
-    options.iter().fold(setup, |setup, (name, value)| {
-        setup.api_in("glance_store", name, value)
-    })
-}
-
 /// With the right authority images are kept; without, they are refused before the server hears a
 /// word. `option` names the authority's file.
 fn believes_only_whom_it_should(
@@ -129,21 +122,10 @@ fn swift_over_tls() {
         front.address,
         SwiftAccount::of(&server).path
     );
-    let (user, key) = (server.variable("SWIFT_USER"), server.variable("SWIFT_KEY"));
     let setup = || {
-        store(
-            "swift",
-            &[
-                ("swift_store_auth_version", "1"),
-                ("swift_store_auth_address", &address),
-                ("swift_store_endpoint", &endpoint),
-                ("swift_store_user", &user),
-                ("swift_store_key", &key),
-                ("swift_store_create_container_on_put", "True"),
-                ("swift_store_large_object_size", "5"),
-                ("swift_store_large_object_chunk_size", "5"),
-            ],
-        )
+        with_swift(&server)
+            .api_in("glance_store", "swift_store_auth_address", &address)
+            .api_in("glance_store", "swift_store_endpoint", &endpoint)
     };
     believes_only_whom_it_should(&front, &authority, "swift_store_cacert", &setup);
 
@@ -162,24 +144,8 @@ fn s3_over_tls() {
     let endpoint = server.variable("S3_ENDPOINT");
     let front = TlsFront::before(&endpoint, &authority.sign("s3"));
     let address = moved(&endpoint, &front.address);
-    let variable = |name: &str| server.variable(&format!("S3_{name}"));
-    let (access, secret) = (variable("ACCESS_KEY"), variable("SECRET_KEY"));
-    let region = variable("REGION");
     believes_only_whom_it_should(&front, &authority, "s3_store_cacert", &|| {
-        store(
-            "s3",
-            &[
-                ("s3_store_host", &address),
-                ("s3_store_access_key", &access),
-                ("s3_store_secret_key", &secret),
-                ("s3_store_region_name", &region),
-                ("s3_store_bucket", "over-tls"),
-                ("s3_store_bucket_url_format", "path"),
-                ("s3_store_create_bucket_on_put", "True"),
-                ("s3_store_large_object_size", "8"),
-                ("s3_store_large_object_chunk_size", "5"),
-            ],
-        )
+        with_s3(&server, "S3_").api_in("glance_store", "s3_store_host", &address)
     });
 }
 
@@ -193,16 +159,19 @@ fn azure_over_tls() {
     let (account, key) = (variable("ACCOUNT"), variable("KEY"));
     let container = variable("CONTAINER");
     believes_only_whom_it_should(&front, &authority, "object_store_cacert", &|| {
-        store(
-            "azure",
-            &[
-                ("azure_store_endpoint", &endpoint),
-                ("azure_store_account", &account),
-                ("azure_store_access_key", &key),
-                ("azure_store_container", &container),
-                ("object_store_chunk_size", "5"),
-            ],
-        )
+        [
+            ("stores", "file,azure"),
+            ("default_store", "azure"),
+            ("azure_store_endpoint", &endpoint),
+            ("azure_store_account", &account),
+            ("azure_store_access_key", &key),
+            ("azure_store_container", &container),
+            ("object_store_chunk_size", "5"),
+        ]
+        .into_iter()
+        .fold(Setup::new(), |setup, (name, value)| {
+            setup.api_in("glance_store", name, value)
+        })
     });
 }
 
@@ -212,16 +181,7 @@ fn pithos_over_tls() {
     let url = server.variable("PITHOS_URL");
     let front = TlsFront::before(&url, &authority.sign("pithos"));
     let endpoint = moved(&url, &front.address);
-    let account = server.variable("SYNNEFO_UUID_GLANCE");
-    let token = server.variable("SYNNEFO_TOKEN_GLANCE");
     believes_only_whom_it_should(&front, &authority, "pithos_store_cacert", &|| {
-        store(
-            "pithos",
-            &[
-                ("pithos_store_endpoint", &endpoint),
-                ("pithos_store_account", &account),
-                ("pithos_store_token", &token),
-            ],
-        )
+        with_pithos(&server).api_in("glance_store", "pithos_store_endpoint", &endpoint)
     });
 }
