@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use chrono::{DateTime, NaiveDateTime, SubsecRound, Utc};
+use chrono::{DateTime, Datelike, NaiveDate, NaiveDateTime, SubsecRound, Timelike, Utc};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// A point in time, UTC, with microseconds.
@@ -32,6 +32,9 @@ impl Timestamp {
 
     /// Reads `YYYY-MM-DDTHH:MM:SS[.ffffff]`, with a blank in place of the `T` too.
     pub fn parse(text: &str) -> Option<Self> {
+        if let Some(time) = usual(text.as_bytes()) {
+            return Some(Self(time));
+        }
         NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
             .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"))
             .ok()
@@ -39,10 +42,39 @@ impl Timestamp {
     }
 }
 
+/// The form that the services tell each other, read many times faster than by a pattern: a list has
+/// fifty of them.
+fn usual(text: &[u8]) -> Option<NaiveDateTime> {
+    if text.len() != 26 || [text[4], text[7], text[10], text[13], text[16], text[19]] != *b"--T::."
+    {
+        return None;
+    }
+    let number = |digits: &[u8]| {
+        digits.iter().try_fold(0, |number: u32, digit| {
+            let value = digit.is_ascii_digit().then(|| u32::from(digit - b'0'))?;
+            Some(number * 10 + value)
+        })
+    };
+    let year = number(&text[..4])?.try_into().ok()?;
+    let day = NaiveDate::from_ymd_opt(year, number(&text[5..7])?, number(&text[8..10])?)?;
+    let (hour, minute) = (number(&text[11..13])?, number(&text[14..16])?);
+    day.and_hms_micro_opt(hour, minute, number(&text[17..19])?, number(&text[20..])?)
+}
+
 impl fmt::Display for Timestamp {
     /// `YYYY-MM-DDTHH:MM:SS.ffffff`, always six digits: Glance v1's form in JSON and headers.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S%.6f"))
+        let (day, time) = (self.0.date(), self.0.time());
+        let (year, month, day) = (day.year(), day.month(), day.day());
+        let (hour, minute, second) = (time.hour(), time.minute(), time.second());
+        let micros = time.nanosecond() / 1000;
+        if !(0..=9999).contains(&year) || micros >= 1_000_000 {
+            return write!(f, "{}", self.0.format("%Y-%m-%dT%H:%M:%S%.6f"));
+        }
+        write!(
+            f,
+            "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}.{micros:06}"
+        )
     }
 }
 
@@ -68,5 +100,32 @@ mod tests {
         let time = Timestamp::parse("2010-02-03 09:34:01").unwrap();
         assert_eq!(time.to_string(), "2010-02-03T09:34:01.000000");
         assert_eq!(Timestamp::parse(&time.to_string()), Some(time));
+    }
+
+    #[test]
+    fn the_usual_form_is_read_and_written_as_patterns_do() {
+        for text in [
+            "2026-11-21T23:07:20.000001",
+            "0001-01-01T00:00:00.999999",
+            "9999-12-31T23:59:59.120000",
+            "2024-02-29T12:00:00.000000",
+        ] {
+            let pattern = "%Y-%m-%dT%H:%M:%S%.6f";
+            let read = NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f").unwrap();
+            assert_eq!(Timestamp::parse(text), Some(Timestamp(read)));
+            assert_eq!(Timestamp(read).to_string(), text);
+            assert_eq!(read.format(pattern).to_string(), text);
+        }
+        for wrong in [
+            "2023-02-29T12:00:00.000000",
+            "2026-11-21T24:00:00.000000",
+            "2026-11-21T23:07:20.00000x",
+            "2026-11-21T23:07:20,000000",
+            "+026-11-21T23:07:20.000000",
+        ] {
+            let pattern = "%Y-%m-%dT%H:%M:%S%.f";
+            let read = NaiveDateTime::parse_from_str(wrong, pattern).ok();
+            assert_eq!(Timestamp::parse(wrong), read.map(Timestamp), "{wrong}");
+        }
     }
 }
