@@ -142,7 +142,9 @@ fn dies_at_a_step_of_a_deletion(point: &str) {
     );
     // Whoever deletes may take a minute; only then somebody else finishes it.
     functional::eventually(point, 100, || {
-        cloud.administrator().status(&id) == "deleted" && cloud.stored_files().is_empty()
+        cloud.administrator().status(&id) == "deleted"
+            && cloud.stored_files().is_empty()
+            && cloud.images_of(&caller).list("").is_empty()
     });
     recovers(cloud, &caller);
 }

@@ -83,7 +83,8 @@ struct AskedInParts {
     complete: When,
     /// What the server says of another checksum than that of what it was sent.
     other_sum: Fault,
-    /// What comes of half a body: Azurite calls it a bad request, which is not repeated.
+    /// What comes of half a body: Azurite calls it a bad request, which is not repeated, and resets
+    /// the connection, which is.
     truncated: Comes,
 }
 
@@ -124,7 +125,7 @@ fn at_azure() -> AskedInParts {
         part: When::asked("PUT", "comp=block&"),
         complete: When::asked("PUT", "comp=blocklist"),
         other_sum: Fault::Header("Content-MD5", OTHER_SUM.to_owned()),
-        truncated: Comes::Refused(503),
+        truncated: Comes::DoneOrRefused(503),
     }
 }
 

@@ -16,7 +16,7 @@ use crate::store::Added;
 use crate::turns::{Mine, Turns};
 
 /// A server may still take what was sent when its connection was cut: after this, it has.
-const SETTLING: Duration = Duration::from_secs(2);
+pub(crate) const SETTLING: Duration = Duration::from_secs(2);
 
 /// One upload, which runs in a task of its own.
 pub(crate) trait Outliving: Send + Sync + 'static {

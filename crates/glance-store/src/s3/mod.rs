@@ -19,6 +19,7 @@ mod publish;
 mod sizes;
 mod upload;
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -47,6 +48,7 @@ use client::Clients;
 use connector::S3HttpClient;
 use failure::S3Error;
 use location::{Endpoint, Keys, S3Location};
+use multipart::Multipart;
 use object::Object;
 use sizes::Sizes;
 use upload::Uploader;
@@ -61,7 +63,7 @@ pub struct S3Store {
     endpoint: Endpoint,
     keys: Keys,
     bucket: String,
-    uploader: Uploader,
+    uploader: Arc<Uploader>,
     endurance: Endurance,
     ahead: Ahead,
     create_bucket: bool,
@@ -105,13 +107,13 @@ impl S3Store {
                 secret: key("s3_store_secret_key", &config.s3_store_secret_key)?,
             },
             bucket: required("s3_store_bucket", config.s3_store_bucket.as_deref())?.to_owned(),
-            uploader: Uploader {
+            uploader: Arc::new(Uploader {
                 sizes,
                 parallel: Parallel::weighed(config.s3_store_thread_pools.get(), memory),
                 md5,
                 turns: Turns::default(),
                 checksums: config.s3_store_checksums == S3Checksums::WhenSupported,
-            },
+            }),
             endurance: Endurance {
                 patience,
                 retries: BREAKS,
@@ -129,6 +131,7 @@ impl S3Store {
             client: self.clients.get(&self.endpoint, &self.keys, &self.bucket),
             bucket: self.bucket.clone(),
             key: key.to_owned(),
+            patience: self.endurance.patience,
         }
     }
 
@@ -154,6 +157,7 @@ impl S3Store {
             client: self.clients.get(&location.endpoint, keys, &location.bucket),
             bucket: location.bucket,
             key: location.object,
+            patience: self.endurance.patience,
         })
     }
 
@@ -303,7 +307,8 @@ impl ImageStore for S3Store {
         let object = self.own(id.as_str());
         for pending in self.pending(Some(id.as_str())).await? {
             if pending.key == object.key {
-                let aborted = multipart::try_abort(&object, &pending.upload).await;
+                let (object, id) = (object.clone(), pending.upload);
+                let aborted = Multipart { object, id }.abort().await;
                 aborted.map_err(S3Error::writing)?;
             }
         }
@@ -339,7 +344,8 @@ impl ImageStore for S3Store {
             let old = |touched: SystemTime| touched.elapsed().is_ok_and(|age| age >= idle);
             let object = self.own(&pending.key);
             if old(pending.initiated) && old(pending.progress(&object).await?.1) {
-                let aborted = multipart::try_abort(&object, &pending.upload).await;
+                let id = pending.upload;
+                let aborted = Multipart { object, id }.abort().await;
                 aborted.map_err(S3Error::writing)?;
                 swept += 1;
             }

@@ -1,9 +1,12 @@
 //! Uploads in parts.
 
-use std::mem;
+use std::convert::Infallible;
+use std::sync::Arc;
 
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart};
 use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
 
 use super::etag;
 use super::failure::S3Error;
@@ -12,8 +15,10 @@ use super::publish::{Unpublished, publish};
 use super::sizes::MOST_PARTS;
 use super::upload::{Uploader, check, mark, repeatable, signed, wrong};
 use crate::error::{DataError, StoreError};
+use crate::growing::Coming;
 use crate::md5::Md5Digest;
 use crate::net::pause::pause;
+use crate::outliving::SETTLING;
 use crate::parts::{Part, Parts};
 use crate::turns::Mine;
 
@@ -31,50 +36,68 @@ struct Sent {
 }
 
 impl Uploader {
-    pub(super) async fn put_parts(
-        &self,
+    /// Data of known size: each part is hashed while it comes, beside the whole.
+    pub(super) async fn put_sized(
+        self: &Arc<Self>,
+        object: Object,
+        turn: Mine,
+        parts: Parts,
+        size: u64,
+    ) -> Result<Option<String>, StoreError> {
+        let begun = begin(object).await?;
+        let length = self.sizes.part(1, Some(size));
+        let send = |part: Coming| {
+            let (uploader, upload) = (Arc::clone(self), begun.upload.clone());
+            begun.spawn(async move {
+                let digest = uploader.md5.digest_of(part.follow()).await?;
+                let part = Part {
+                    number: part.number,
+                    pieces: part.whole().await?,
+                    length: part.length,
+                    last: false,
+                };
+                uploader.send_part(&upload, &part, digest).await
+            })
+        };
+        let lengths = (length, length);
+        let sent = self.parallel.flow(parts, size, lengths, send).await?;
+        finish(begun, turn, &sent).await
+    }
+
+    /// Data that ends where it ends.
+    pub(super) async fn put_unsized(
+        self: &Arc<Self>,
         object: Object,
         turn: Mine,
         first: Part,
         mut parts: Parts,
-        size: Option<u64>,
     ) -> Result<Option<String>, StoreError> {
-        let mark = mark();
-        let begun = begin(object.clone(), mark.clone()).await?;
-        let length = |number| self.sizes.part(number, size);
-        let send = |part| self.send_part(&begun, part);
-        let sent = match self.parallel.send(first, &mut parts, length, send).await {
-            Ok(sent) => sent,
-            Err(error) => {
-                begun.abort().await;
-                return Err(error);
-            }
+        let begun = begin(object).await?;
+        let length = |number| self.sizes.part(number, None);
+        let send = |part: Part| {
+            let (uploader, upload) = (Arc::clone(self), begun.upload.clone());
+            begun.spawn(async move {
+                let digest = uploader.md5.digest(part.pieces.clone()).await;
+                uploader.send_part(&upload, &part, digest).await
+            })
         };
-        let request = begun.complete(&sent);
-        let (made, head) = match publish(object, mark, turn, request).await {
-            Ok(published) => published,
-            Err(error) => {
-                begun.abort().await;
-                return Err(error);
-            }
-        };
-        begun.done();
-        let size = sent.iter().map(|part| part.length).sum();
-        let digests: Vec<_> = sent.iter().map(|part| part.digest).collect();
-        let tag = etag::of_parts(&digests);
-        let telling = sent.iter().all(|part| part.telling);
-        check(made, &head, size, telling.then_some(&*tag)).await?;
-        Ok(None)
+        let sending = self.parallel.send(first, &mut parts, length, send);
+        let sent = sending.await?;
+        finish(begun, turn, &sent).await
     }
 
-    async fn send_part(&self, begun: &Begun, part: Part) -> Result<Sent, StoreError> {
+    async fn send_part(
+        &self,
+        upload: &Multipart,
+        part: &Part,
+        digest: Md5Digest,
+    ) -> Result<Sent, StoreError> {
         if part.number > MOST_PARTS {
             return Err(DataError::TooLarge(self.sizes.most()).into());
         }
-        let digest = self.md5.digest(part.pieces.clone()).await;
         let mut attempt = 1;
         loop {
-            let error = match self.try_part(begun, &part, digest).await {
+            let error = match self.try_part(upload, part, digest).await {
                 Ok(sent) => return Ok(sent),
                 Err(error) => error,
             };
@@ -90,19 +113,19 @@ impl Uploader {
 
     async fn try_part(
         &self,
-        begun: &Begun,
+        upload: &Multipart,
         part: &Part,
         digest: Md5Digest,
     ) -> Result<Sent, S3Error> {
         let impossible = |_| S3Error::Wrong("a part is too large");
         let number = i32::try_from(part.number).map_err(|_| S3Error::Wrong("too many parts"))?;
-        let request = begun
+        let request = upload
             .object
             .client
             .upload_part()
-            .bucket(&begun.object.bucket)
-            .key(&begun.object.key)
-            .upload_id(&begun.upload)
+            .bucket(&upload.object.bucket)
+            .key(&upload.object.key)
+            .upload_id(&upload.id)
             .part_number(number)
             .content_length(signed(part.length).map_err(impossible)?)
             .set_content_md5(self.content_md5(digest))
@@ -129,17 +152,21 @@ impl Uploader {
 }
 
 /// Begins an upload, in a task of its own: who goes away while the server begins it leaves none.
-async fn begin(object: Object, mark: String) -> Result<Begun, StoreError> {
+async fn begin(object: Object) -> Result<Begun, StoreError> {
     let task = tokio::spawn(async move {
+        let mark = mark();
         let request = object.client.create_multipart_upload();
         let request = request.bucket(&object.bucket).key(&object.key);
-        let answer = request.metadata(MARK, mark).send().await;
+        let answer = request.metadata(MARK, &mark).send().await;
         let answer = answer.map_err(|error| S3Error::new("CreateMultipartUpload", error))?;
-        let upload = answer.upload_id().map(str::to_owned);
+        let id = answer.upload_id().map(str::to_owned);
+        let id = id.ok_or(S3Error::Wrong("an upload has no name"))?;
+        let (under_way, ended) = mpsc::channel(1);
         Ok(Begun {
-            upload: upload.ok_or(S3Error::Wrong("an upload has no name"))?,
-            object,
-            over: false,
+            upload: Multipart { object, id },
+            mark,
+            under_way,
+            unwanted: Some(ended),
         })
     });
     match task.await {
@@ -148,30 +175,19 @@ async fn begin(object: Object, mark: String) -> Result<Begun, StoreError> {
     }
 }
 
-/// An upload that has begun. Dropping it ends it in the background, unless it is over.
-struct Begun {
-    object: Object,
-    upload: String,
-    over: bool,
+/// The server's name of an upload in parts.
+#[derive(Clone)]
+pub(super) struct Multipart {
+    pub(super) object: Object,
+    pub(super) id: String,
 }
 
-impl Begun {
-    /// The server has made an object of it.
-    fn done(mut self) {
-        self.over = true;
-    }
-
-    /// Removes it now.
-    async fn abort(mut self) {
-        self.over = true;
-        abort(&self.object, &self.upload).await;
-    }
-
+impl Multipart {
     /// The request that makes the object.
     fn complete(
         &self,
         sent: &[Sent],
-    ) -> impl Future<Output = Result<(), Unpublished>> + Send + 'static {
+    ) -> impl Future<Output = Result<(), Unpublished>> + Send + use<> {
         let parts = sent.iter().map(|part| {
             let completed = CompletedPart::builder();
             completed.part_number(part.number).e_tag(&part.tag).build()
@@ -183,7 +199,7 @@ impl Begun {
             .complete_multipart_upload()
             .bucket(&self.object.bucket)
             .key(&self.object.key)
-            .upload_id(&self.upload)
+            .upload_id(&self.id)
             .if_none_match("*")
             .multipart_upload(parts.build());
         async move {
@@ -192,35 +208,92 @@ impl Begun {
             answer.map(drop).map_err(Unpublished::Maybe)
         }
     }
+
+    /// Removes it and its parts, if it is there.
+    pub(super) async fn abort(&self) -> Result<(), S3Error> {
+        let request = self.object.client.abort_multipart_upload();
+        let request = request.bucket(&self.object.bucket).key(&self.object.key);
+        let answer = request.upload_id(&self.id).send().await;
+        match answer.map_err(|error| S3Error::new("AbortMultipartUpload", error)) {
+            Err(error) if !error.is_missing() => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// An upload that has begun. Dropping it removes it in the background, unless it is done.
+struct Begun {
+    upload: Multipart,
+    /// What the object will carry.
+    mark: String,
+    /// A clone goes with each part.
+    under_way: mpsc::Sender<Infallible>,
+    /// Closed when no part is under way; none when the server has made an object of them.
+    unwanted: Option<mpsc::Receiver<Infallible>>,
+}
+
+impl Begun {
+    /// Sends a part in a task of its own, which ends by itself when nobody waits for it any more.
+    fn spawn<F>(&self, sending: F) -> impl Future<Output = F::Output> + use<F>
+    where
+        F: Future<Output = Result<Sent, StoreError>> + Send + 'static,
+    {
+        let under_way = self.under_way.clone();
+        let task = tokio::spawn(async move {
+            let sent = sending.await;
+            drop(under_way);
+            sent
+        });
+        async {
+            task.await
+                .unwrap_or_else(|_| Err(wrong("the program ends")))
+        }
+    }
+
+    /// The server has made an object of it.
+    fn done(mut self) {
+        self.unwanted = None;
+    }
 }
 
 impl Drop for Begun {
     fn drop(&mut self) {
-        if self.over {
+        let Some(ended) = self.unwanted.take() else {
             return;
-        }
-        let (object, upload) = (self.object.clone(), mem::take(&mut self.upload));
+        };
         match Handle::try_current() {
-            Ok(runtime) => drop(runtime.spawn(async move { abort(&object, &upload).await })),
+            Ok(runtime) => drop(runtime.spawn(remove(self.upload.clone(), ended))),
             Err(_) => log::warn!("store s3: an unfinished upload stays; the program ends"),
         }
     }
 }
 
-/// Removes an upload and its parts. What cannot be removed is left to the sweep.
-pub(super) async fn abort(object: &Object, upload: &str) {
-    if let Err(error) = try_abort(object, upload).await {
-        log::warn!("store s3: an unfinished upload stays: {error}");
-    }
+/// Makes the object of its parts, and looks whether it is what was sent.
+async fn finish(begun: Begun, turn: Mine, sent: &[Sent]) -> Result<Option<String>, StoreError> {
+    let (object, mark) = (begun.upload.object.clone(), begun.mark.clone());
+    let request = begun.upload.complete(sent);
+    let (made, head) = publish(object, mark, turn, request).await?;
+    begun.done();
+    let size = sent.iter().map(|part| part.length).sum();
+    let digests: Vec<_> = sent.iter().map(|part| part.digest).collect();
+    let tag = etag::of_parts(&digests);
+    let telling = sent.iter().all(|part| part.telling);
+    check(made, &head, size, telling.then_some(&*tag)).await?;
+    Ok(None)
 }
 
-/// Removes an upload and its parts, if it is there.
-pub(super) async fn try_abort(object: &Object, upload: &str) -> Result<(), S3Error> {
-    let request = object.client.abort_multipart_upload();
-    let request = request.bucket(&object.bucket).key(&object.key);
-    let answer = request.upload_id(upload).send().await;
-    match answer.map_err(|error| S3Error::new("AbortMultipartUpload", error)) {
-        Err(error) if !error.is_missing() => Err(error),
-        _ => Ok(()),
+/// Removes an upload that nobody wants. What cannot be removed is left to the sweep.
+///
+/// A part that a server takes while the upload ends outlives it at many of them, where nobody finds
+/// it: first the parts that are under way get the time in which the server would have answered them.
+/// Amazon wants it ended again after such parts.
+async fn remove(upload: Multipart, mut ended: mpsc::Receiver<Infallible>) {
+    // No more is begun: whoever has the upload's other end is gone.
+    drop(timeout(upload.object.patience, ended.recv()).await);
+    for settling in [SETTLING, upload.object.patience] {
+        sleep(settling).await;
+        if let Err(error) = upload.abort().await {
+            log::warn!("store s3: an unfinished upload stays: {error}");
+        }
     }
 }

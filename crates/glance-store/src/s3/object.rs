@@ -1,6 +1,7 @@
 //! One object of a bucket, and what its server tells of it.
 
 use std::fmt;
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
@@ -18,6 +19,8 @@ pub(super) struct Object {
     pub(super) client: Client,
     pub(super) bucket: String,
     pub(super) key: String,
+    /// How long its server may take for each step.
+    pub(super) patience: Duration,
 }
 
 /// An object that is there.
@@ -73,6 +76,12 @@ impl Head {
             tag: answer.e_tag().filter(|_| telling).map(str::to_owned),
             mark: answer.metadata().and_then(|all| all.get(MARK)).cloned(),
         })
+    }
+
+    /// Whether the upload with this mark made it, as far as its server lets us know: where no marks
+    /// are kept, we believe the server's success.
+    pub(super) fn is_of(&self, mark: &str) -> bool {
+        self.mark.as_deref().is_none_or(|found| found == mark)
     }
 
     /// The MD5 of the data, where the tag is that.

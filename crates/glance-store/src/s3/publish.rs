@@ -5,6 +5,7 @@ use std::io;
 use std::mem;
 
 use tokio::runtime::Handle;
+use tokio::time::sleep;
 
 use super::failure::S3Error;
 use super::object::{Head, Object};
@@ -58,8 +59,10 @@ async fn settle(
         }
         Err(Unpublished::Maybe(error)) => error,
     };
-    let told = matches!(error, S3Error::Wrong(_)) || error.is_transient();
-    let expected = told || error.is_conflict() || error.is_missing();
+    let expected = matches!(error, S3Error::Wrong(_))
+        || error.is_transient()
+        || error.is_conflict()
+        || error.is_missing();
     // Whatever the refusal: a request that was repeated may be refused because of what its first
     // attempt made, and some servers keep what they then find to be damaged.
     match unclaimed.head().await {
@@ -68,7 +71,7 @@ async fn settle(
         Ok(Some(head)) if unclaimed.is_ours(&head) && (expected || head.mark.is_some()) => {
             Ok((unclaimed, head))
         }
-        Ok(_) | Err(_) if !expected => {
+        Ok(Some(_)) | Err(_) if !expected => {
             unclaimed.claim();
             Err(error.writing())
         }
@@ -76,11 +79,9 @@ async fn settle(
             unclaimed.claim();
             Err(StoreError::Duplicate)
         }
-        Ok(None) if told => Err(error.writing()),
-        Ok(None) => {
-            unclaimed.claim();
-            Err(error.writing())
-        }
+        // Even after a refusal: that may be of a repeated request, while the first one comes to
+        // an end.
+        Ok(None) => Err(error.writing()),
         Err(unknown) => Err(unknown.writing()),
     }
 }
@@ -102,7 +103,7 @@ impl Unclaimed {
     /// Removes the object now.
     pub(super) async fn remove(mut self) {
         if let Some((object, mark)) = self.object.take() {
-            remove(&object, &mark).await;
+            remove(&object, |head| head.is_of(&mark)).await;
         }
     }
 
@@ -114,9 +115,8 @@ impl Unclaimed {
     }
 
     fn is_ours(&self, head: &Head) -> bool {
-        let mark = self.object.as_ref().map(|(_, mark)| mark.as_str());
-        // Without marks, on a server that keeps none, we believe the server's success.
-        head.mark.is_none() || head.mark.as_deref() == mark
+        let object = self.object.as_ref();
+        head.mark.is_none() || object.is_some_and(|(_, mark)| head.is_of(mark))
     }
 }
 
@@ -131,19 +131,21 @@ impl Drop for Unclaimed {
             return;
         };
         runtime.spawn(async move {
-            remove(&object, &mark).await;
+            remove(&object, |head| head.is_of(&mark)).await;
             drop(turn);
+            // A request that was not waited for any more may still be worked on. By then it may be
+            // another's turn, so that only what bears the mark is known to be ours.
+            sleep(object.patience).await;
+            remove(&object, |head| head.mark.as_ref() == Some(&mark)).await;
         });
     }
 }
 
-/// Removes the object if it is the one with this mark.
-async fn remove(object: &Object, mark: &str) {
+/// Removes the object if it is the one that is meant.
+async fn remove(object: &Object, is_meant: impl Fn(&Head) -> bool) {
     for attempt in 1..=REMOVALS {
         let outcome = match object.head().await {
-            Ok(Some(head)) if head.mark.as_deref().is_none_or(|found| found == mark) => {
-                object.delete().await
-            }
+            Ok(Some(head)) if is_meant(&head) => object.delete().await,
             Ok(_) => return,
             Err(error) => Err(error),
         };

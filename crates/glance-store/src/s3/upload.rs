@@ -1,6 +1,7 @@
 //! How data becomes an object: in one request or in parts.
 
 use std::io;
+use std::sync::Arc;
 
 use aws_sdk_s3::primitives::{ByteStream, SdkBody};
 use base64::Engine;
@@ -37,7 +38,7 @@ pub(super) struct Uploader {
 impl Uploader {
     /// Makes `object` out of `data`, and tells its MD5 if the server does.
     pub(super) async fn add(
-        &self,
+        self: &Arc<Self>,
         object: Object,
         data: ImageData,
     ) -> Result<Option<String>, StoreError> {
@@ -55,11 +56,15 @@ impl Uploader {
             return self.put_stream(object, turn, source, size).await;
         }
         let mut parts = Parts::new(declared(source, size));
-        let first = parts.first(self.sizes.part(1, size)).await?;
-        if first.last {
-            return self.put_whole(object, turn, first).await;
+        let length = self.sizes.part(1, size);
+        if let Some(size) = size.filter(|size| *size > length) {
+            return self.put_sized(object, turn, parts, size).await;
         }
-        self.put_parts(object, turn, first, parts, size).await
+        let first = parts.first(length).await?;
+        match first.last {
+            true => self.put_whole(object, turn, first).await,
+            false => self.put_unsized(object, turn, first, parts).await,
+        }
     }
 
     async fn put_whole(
