@@ -4,6 +4,7 @@ Standard library only. The programs come from GLANCE_BIN_DIR, else from target/d
 """
 import atexit
 import fcntl
+import itertools
 import os
 import pathlib
 import shutil
@@ -14,6 +15,7 @@ import tempfile
 import threading
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 
 ROOT = pathlib.Path(__file__).resolve().parent.parent
@@ -55,6 +57,58 @@ class Port:
         self._lock.close()
 
 
+class Database:
+    """The registry's: a file, or one of its own on the server that GLANCE_TEST_DATABASE names."""
+
+    _numbers = itertools.count()
+
+    def __init__(self, directory):
+        self.server = urllib.parse.urlsplit(os.environ.get('GLANCE_TEST_DATABASE', ''))
+        if not self.server.scheme:
+            self.connection = 'sqlite:///%s/glance.sqlite' % directory
+            return
+        self.name = 'glance_golden_%d_%d' % (os.getpid(), next(self._numbers))
+        self.connection = self.server._replace(path='/' + self.name).geturl()
+        self.remove()
+        self._ask('CREATE DATABASE ' + self.name)
+
+    def remove(self):
+        if self.server.scheme:
+            forced = ' WITH (FORCE)' if self._is_postgres() else ''
+            self._ask('DROP DATABASE IF EXISTS %s%s' % (self.name, forced))
+
+    def load(self, folder):
+        """Fills it with the sample that Glance 15 wrote on this engine."""
+        if not self.server.scheme:
+            shutil.copy(folder / 'glance-15.0.2.sqlite', self.connection.removeprefix('sqlite:///'))
+            return
+        kind = 'postgresql' if self._is_postgres() else 'mariadb'
+        with open(folder / ('glance-15.0.2.%s.sql' % kind)) as dump:
+            self._run(self._client('/' + self.name), stdin=dump)
+
+    def _ask(self, sql):
+        self._run([*self._client(self.server.path), '-c' if self._is_postgres() else '-e', sql])
+
+    def _is_postgres(self):
+        return self.server.scheme.startswith('postgres')
+
+    def _client(self, path):
+        """The server's own program, on one of its databases."""
+        server = self.server
+        if self._is_postgres():
+            # Debian's psql is a script that looks for the newest version, slowly.
+            programs = sorted(map(str, pathlib.Path('/usr/lib/postgresql').glob('*/bin/psql'))) or ['psql']
+            url = server._replace(scheme='postgresql', path=path, query='').geturl()
+            return [programs[-1], '-qX', '-v', 'ON_ERROR_STOP=1', '-d', url]
+        return ['mariadb', '--no-defaults', '--protocol=tcp', '-h', server.hostname, '-P', str(server.port or 3306),
+                '-u', server.username, '-D', path.strip('/')]
+
+    def _run(self, command, **more):
+        environment = {**os.environ, 'MYSQL_PWD': self.server.password or '',
+                       'PGOPTIONS': '-c client_min_messages=error'}
+        subprocess.run(command, check=True, stdout=subprocess.DEVNULL, env=environment, **more)
+
+
 class Cloud:
     """Both daemons; `with Cloud(...) as cloud:` starts and stops them.
 
@@ -73,7 +127,8 @@ class Cloud:
         self.processes = []
         for name, text in (files or {}).items():
             (self.directory / name).write_text(text)
-        database = '[database]\nconnection = sqlite:///%s/glance.sqlite\n' % self.directory
+        self.database = Database(self.directory)
+        database = '[database]\nconnection = %s\n' % self.database.connection
         paste = '[paste_deploy]\nflavor = %s\n' % flavor
         policy = '[oslo_policy]\npolicy_file = %s/policy.json\n' % self.directory
         shutil.copy(ROOT / 'etc' / 'policy.json', self.directory / 'policy.json')
@@ -139,6 +194,7 @@ class Cloud:
         self.processes = []
         for port in self.ports:
             port.release()
+        self.database.remove()
         shutil.rmtree(self.directory, ignore_errors=True)
         atexit.unregister(self.stop)
 

@@ -39,11 +39,7 @@ fn every_spelling_of_a_command_is_understood() {
 fn a_new_database_is_told_from_a_current_one() {
     let cloud = Setup::new().prepare();
     manage(&cloud, "db_check").expect(0);
-    std::fs::remove_file(cloud.path("glance.sqlite")).unwrap();
-    for companion in ["glance.sqlite-wal", "glance.sqlite-shm"] {
-        // There is none when the last connection was closed.
-        let _ = std::fs::remove_file(cloud.path(companion));
-    }
+    cloud.database().empty();
     assert_ne!(manage(&cloud, "db_check").code, Some(0));
     manage(&cloud, "db_sync").expect(0);
     manage(&cloud, "db_check").expect(0);
@@ -53,10 +49,7 @@ fn a_new_database_is_told_from_a_current_one() {
 fn two_may_run_at_once() {
     let cloud = Setup::new().prepare();
     for _ in 0..5 {
-        for name in ["glance.sqlite", "glance.sqlite-wal", "glance.sqlite-shm"] {
-            // Some of them may not be there.
-            let _ = std::fs::remove_file(cloud.path(name));
-        }
+        cloud.database().empty();
         std::thread::scope(|scope| {
             let runs: Vec<_> = (0..4)
                 .map(|_| scope.spawn(|| manage(&cloud, "db_sync")))

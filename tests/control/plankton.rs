@@ -13,7 +13,7 @@ fn configuration(cloud: &Cloud) -> PathBuf {
     let synnefo = Synnefo::shared();
     let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../etc/plankton-api.conf");
     let mut text = std::fs::read_to_string(shipped).unwrap();
-    let database = format!("sqlite:///{}", cloud.path("glance.sqlite").display());
+    let database = cloud.database().connection();
     let places = [
         (
             "pithos_store_endpoint = https://pithos.example.org",

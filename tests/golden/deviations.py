@@ -4,9 +4,13 @@ import fnmatch
 import pathlib
 import re
 
+import engine
+
 FILE = pathlib.Path(__file__).resolve().parent / 'deviations.txt'
 # NAME#3: reason, NAME#3,7,9: reason, NAME#*: reason
 PLACES = re.compile(r'([\w.-]+)#([\w*,-]+): (.+)')
+# With the name of an engine before it, and a blank: on that engine only
+ENGINE = re.compile(r'(sqlite|postgresql|mysql) (.+)')
 # NAMES /REGEX/: reason, where * in NAMES stands for anything
 PATTERN = re.compile(r'([\w.*-]+) /(.+)/: (.+)')
 
@@ -15,6 +19,10 @@ class Deviations:
     def __init__(self, text=None):
         self.places, self.patterns = {}, []
         for line in (FILE.read_text() if text is None else text).splitlines():
+            on_engine = ENGINE.fullmatch(line)
+            if on_engine and on_engine[1] != engine.NAME:
+                continue
+            line = on_engine[2] if on_engine else line
             found, pattern = PLACES.fullmatch(line), PATTERN.fullmatch(line)
             if found:
                 for index in found[2].split(','):

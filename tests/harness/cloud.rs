@@ -6,7 +6,8 @@ use std::time::Duration;
 use tempfile::TempDir;
 
 use crate::{
-    Configuration, Connection, Daemon, Port, Request, Response, Signed, Tls, program, within,
+    Configuration, Connection, Daemon, Database, Port, Request, Response, Signed, Tls, invocation,
+    within,
 };
 
 /// What a cloud will be like.
@@ -18,10 +19,11 @@ pub struct Setup {
     registry_environment: Vec<(String, String)>,
     api_tls: Option<Tls>,
     registry_tls: Option<Tls>,
+    adopts: bool,
 }
 
 impl Setup {
-    /// SQLite, the file store, flavor `fakeauth`, everything else as by default.
+    /// A database of its own, the file store, flavor `fakeauth`, everything else as by default.
     pub fn new() -> Self {
         Self::default()
     }
@@ -88,6 +90,12 @@ impl Setup {
         self
     }
 
+    /// The database is the one that Glance 15 wrote.
+    pub fn on_glances_database(mut self) -> Self {
+        self.adopts = true;
+        self
+    }
+
     /// Starts the registry, then the API, and waits until both answer.
     pub fn start(self) -> Cloud {
         let mut cloud = self.prepare();
@@ -101,10 +109,16 @@ impl Setup {
         let directory = TempDir::with_prefix("glance-story-").expect("a temporary directory");
         let (api_port, registry_port) = (Port::take(), Port::take());
         let path = |name: &str| directory.path().join(name);
-        let database = format!("sqlite:///{}", path("glance.sqlite").display());
+        let given = self.registry.get("database", "connection");
+        let database = match given {
+            Some(_) => None,
+            None => Some(Database::make(directory.path())),
+        };
+        if let Some(database) = database.as_ref().filter(|_| self.adopts) {
+            database.fill_as_glance_did();
+        }
         let mut defaults = Setup::new()
             .both("DEFAULT", "bind_host", "127.0.0.1")
-            .both("database", "connection", &database)
             .both("paste_deploy", "flavor", "fakeauth")
             .both("service", "shutdown_timeout", "15")
             .api("bind_port", &api_port.number.to_string())
@@ -116,6 +130,9 @@ impl Setup {
                 &path("images").display().to_string(),
             )
             .registry("bind_port", &registry_port.number.to_string());
+        if let Some(database) = &database {
+            defaults = defaults.both("database", "connection", &database.connection());
+        }
         defaults.api.merge(&self.api);
         defaults.registry.merge(&self.registry);
         let cloud = Cloud {
@@ -128,6 +145,7 @@ impl Setup {
                 registry: defaults.registry,
                 ..self
             },
+            database,
             directory: Some(directory),
             _ports: vec![api_port, registry_port],
         };
@@ -145,7 +163,8 @@ pub struct Cloud {
     api_address: String,
     registry_address: String,
     setup: Setup,
-    // After the daemons, so that it is removed only when they are gone.
+    // After the daemons, so that they are removed only when those are gone.
+    database: Option<Database>,
     directory: Option<TempDir>,
     _ports: Vec<Port>,
 }
@@ -160,6 +179,7 @@ impl Cloud {
                 api_address,
                 registry_address: String::new(),
                 setup: Setup::new(),
+                database: None,
                 directory: None,
                 _ports: Vec::new(),
             },
@@ -193,6 +213,13 @@ impl Cloud {
             .api
             .get("glance_store", "filesystem_store_datadir");
         PathBuf::from(given.expect("every cloud of its own has a data directory"))
+    }
+
+    /// The registry's database, unless the story has named another one.
+    pub fn database(&self) -> &Database {
+        self.database
+            .as_ref()
+            .expect("the story has named no other database")
     }
 
     /// A new connection to the API.
@@ -305,7 +332,7 @@ impl Cloud {
 }
 
 fn manage(conf: &Path, command: &str) -> std::process::Output {
-    let mut manage = std::process::Command::new(program("glance-manage"));
+    let mut manage = invocation("glance-manage");
     manage.arg("--config-file").arg(conf).arg(command);
     manage.output().expect("glance-manage can be started")
 }

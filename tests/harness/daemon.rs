@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+use crate::database::SERVER;
 use crate::within;
 
 /// A program of this workspace: from `GLANCE_BIN_DIR`, else from where this story was built to.
@@ -30,6 +31,16 @@ pub fn program(name: &str) -> PathBuf {
     path
 }
 
+/// The same, ready to be run. What the environment says to the stories is not said to it: it would
+/// take it for options.
+pub fn invocation(name: &str) -> Command {
+    let mut invocation = Command::new(program(name));
+    for told in ["GLANCE_TEST_API", "GLANCE_BIN_DIR", SERVER] {
+        invocation.env_remove(told);
+    }
+    invocation
+}
+
 /// A daemon in the foreground. Killed when dropped.
 #[derive(Debug)]
 pub struct Daemon {
@@ -49,12 +60,9 @@ impl Daemon {
         let output = OpenOptions::new().create(true).append(true).open(log);
         let output = output.expect("the log can be written");
         let errors: File = output.try_clone().expect("a file can be opened twice");
-        let child = Command::new(program(name))
+        let child = invocation(name)
             .arg("--config-file")
             .arg(configuration)
-            // They are for the stories; the daemons would take them for options.
-            .env_remove("GLANCE_TEST_API")
-            .env_remove("GLANCE_BIN_DIR")
             .envs(environment.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null())
             .stdout(output)

@@ -1,9 +1,7 @@
 //! glance-manage's view of the stores.
 
-use std::process::Command;
-
 use crate::Cloud;
-use crate::daemon::program;
+use crate::daemon::invocation;
 
 /// What glance-manage found.
 #[derive(Debug)]
@@ -25,7 +23,7 @@ impl Inspection {
 impl Cloud {
     /// `glance-manage COMMAND` with the configuration of this cloud's API daemon.
     pub fn inspect(&self, command: &str) -> Inspection {
-        let output = Command::new(program("glance-manage"))
+        let output = invocation("glance-manage")
             .arg("--config-file")
             .arg(self.path("glance-api.conf"))
             .args(command.split_whitespace())

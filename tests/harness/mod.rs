@@ -3,6 +3,7 @@
 //!
 //! A story that only speaks the API takes [`Cloud::anywhere`]; with `GLANCE_TEST_API=host:port`
 //! it is told to that server instead (which must accept tokens of the form `user:tenant:role`).
+//! With `GLANCE_TEST_DATABASE` the registries of the others use that server, each a database of its own.
 //! A story that needs options, signals or the data directory starts its own with [`Setup`].
 #![allow(
     clippy::unwrap_used,
@@ -17,6 +18,8 @@ mod cloud;
 mod configuration;
 mod connection;
 mod daemon;
+mod database;
+mod engine;
 mod fault_proxy;
 mod identity;
 mod images;
@@ -37,7 +40,9 @@ pub use azure_container::AzureContainer;
 pub use cloud::{Cloud, Setup};
 pub use configuration::Configuration;
 pub use connection::Connection;
-pub use daemon::{Daemon, program};
+pub use daemon::{Daemon, invocation, program};
+pub use database::Database;
+pub use engine::Engine;
 pub use fault_proxy::{Canned, Fault, FaultProxy, Seen, Trouble, When};
 pub use identity::Identity;
 pub use images::{Images, md5_hex, patterned};

@@ -3,7 +3,7 @@
 use glance_api::service::plankton::{PlanktonError, RegisteredUpdate};
 
 use crate::pithos::at;
-use crate::scene::{Scene, user};
+use crate::scene::{Scene, let_time_pass, user};
 
 #[tokio::test]
 async fn glance_modes_delete_leaves_the_object() {
@@ -43,6 +43,7 @@ async fn verifying_leaves_registered_objects_alone() {
 async fn images_of_glance_mode_are_shown_and_not_changed() {
     let scene = Scene::new();
     let private = scene.glance_image("alice", "private", false).await;
+    let_time_pass().await;
     let public = scene.glance_image("alice", "public", true).await;
     assert_eq!(scene.names("alice").await, ["public", "private"]);
     assert_eq!(scene.names("bob").await, ["public"]);

@@ -6,7 +6,7 @@ use glance_api::service::plankton::{NewRegistration, RegisteredQuery, Registered
 use glance_core::query::{SortDirection, SortKey};
 
 use crate::pithos::at;
-use crate::scene::{Scene, new, user};
+use crate::scene::{Scene, let_time_pass, new, user};
 
 async fn listed(scene: &Scene, query: RegisteredQuery) -> String {
     let list = scene.service.list_registered(&user("alice"), &query).await;
@@ -30,6 +30,7 @@ async fn filters_filter_and_orders_order() {
             ..new(name, &place)
         };
         scene.try_register(new).await.unwrap();
+        let_time_pass().await;
     }
     let all = RegisteredQuery::default;
     let by = |sort_key, direction| RegisteredQuery {

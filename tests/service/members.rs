@@ -3,7 +3,7 @@
 use glance_api::service::plankton::{PlanktonError, RegisteredUpdate, Shared};
 
 use crate::pithos::at;
-use crate::scene::{Scene, user};
+use crate::scene::{Scene, let_time_pass, user};
 
 fn public(is_public: bool) -> RegisteredUpdate {
     RegisteredUpdate {
@@ -173,6 +173,7 @@ async fn tells_which_images_are_shared_with_or_by_somebody() {
         let place = at("alice", name);
         ids.push(scene.pithos.put(&place, b"1"));
         scene.register(name, &place).await;
+        let_time_pass().await;
     }
     let service = &scene.service;
     service

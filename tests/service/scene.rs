@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use functional::{Cloud, Daemon, Setup};
+use functional::{Cloud, Daemon, Engine, Setup};
 use glance_api::service::plankton::{NewRegistration, PlanktonError, Registered, RegisteredQuery};
 use glance_api::service::{ImageService, Leases, Requester};
 use glance_config::ApiConfig;
 use glance_core::identity::{Identity, Token};
 use glance_core::image::{Image, ImageFields};
 use glance_core::pithos::PithosLocation;
-use glance_registry_client::{Forwarding, Options, RegistryClient};
+use glance_core::timestamp::Timestamp;
+use glance_registry_client::{Address, Forwarding, Options, Registries, RegistryClient};
 use glance_store::store::ImageStore;
 use glance_store::stores::Stores;
 use tokio::sync::watch;
@@ -39,6 +40,20 @@ pub(crate) fn user(name: &str) -> Requester {
     }
 }
 
+/// What changes afterwards is newer than what changed before.
+pub(crate) async fn let_time_pass() {
+    tokio::time::sleep(Engine::under_test().tick()).await;
+}
+
+/// `kept` is `moment` as the database keeps it, which may have no fractions of seconds.
+pub(crate) fn assert_kept(kept: Timestamp, moment: Timestamp) {
+    let lost = (moment.naive() - kept.naive()).to_std();
+    assert!(
+        lost.is_ok_and(|lost| lost <= Engine::under_test().tick()),
+        "{kept:?}, {moment:?}"
+    );
+}
+
 impl Scene {
     pub(crate) fn new() -> Self {
         Self::with(|_| {})
@@ -49,8 +64,9 @@ impl Scene {
         let mut cloud = setup.prepare();
         cloud.start_registry();
         let registry = Arc::new(Mutex::new(Some(cloud.take_registry())));
+        let address = Address::Url(format!("http://{}", cloud.registry_address()));
         let client = RegistryClient::new(&Options {
-            base_url: format!("http://{}", cloud.registry_address()),
+            registries: Arc::new(Registries::new(vec![address])),
             tls: glance_net::tls::no_trust().unwrap(),
             secret: None,
             timeout: Some(Duration::from_secs(10)),

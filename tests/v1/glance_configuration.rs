@@ -14,7 +14,7 @@ fn given(folder: &str) -> PathBuf {
 /// What a machine must have its own of: addresses and paths. The environment wins over the file.
 fn surroundings(cloud: &Cloud, address: &str) -> Vec<(String, String)> {
     let port = |address: &str| address.rsplit(':').next().unwrap().to_owned();
-    let database = format!("sqlite:///{}", cloud.path("glance.sqlite").display());
+    let database = cloud.database().connection();
     let data = cloud.data_directory().display().to_string();
     [
         ("GLANCE_BIND_HOST", "127.0.0.1".to_owned()),
@@ -119,7 +119,7 @@ fn the_file_can_be_the_first_argument() {
     let mut cloud = Setup::new().prepare();
     cloud.start_registry();
     let conf = cloud.path("glance-api.conf");
-    let mut api = std::process::Command::new(functional::program("glance-api"))
+    let mut api = functional::invocation("glance-api")
         .arg(&conf)
         .arg("--debug")
         .stderr(std::process::Stdio::null())

@@ -41,27 +41,19 @@ fn recorded() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("golden/databases")
 }
 
-fn on_glances_database() -> Option<(GlanceStore, tempfile::TempDir, Cloud)> {
-    let folder = recorded();
-    let store = GlanceStore::unpack(&folder.join("images.tar.gz"))?;
-    let place = tempfile::tempdir().unwrap();
-    let database = place.path().join("glance.sqlite");
-    std::fs::copy(folder.join("glance-15.0.2.sqlite"), &database).unwrap();
+fn on_glances_database() -> Option<(GlanceStore, Cloud)> {
+    let store = GlanceStore::unpack(&recorded().join("images.tar.gz"))?;
     let cloud = Setup::new()
-        .both(
-            "database",
-            "connection",
-            &format!("sqlite:///{}", database.display()),
-        )
+        .on_glances_database()
         .api("metadata_encryption_key", "0123456789abcdef")
         .api_in("glance_store", "filesystem_store_datadir", GLANCE_IMAGES)
         .start();
-    Some((store, place, cloud))
+    Some((store, cloud))
 }
 
 #[test]
 fn every_image_is_served_and_new_ones_join() {
-    let Some((_store, _place, cloud)) = on_glances_database() else {
+    let Some((_store, cloud)) = on_glances_database() else {
         return;
     };
     let administrator = cloud.administrator();

@@ -1,8 +1,8 @@
 //! How logs look and where they go, by Glance's options.
 
-use std::process::{Command, Stdio};
+use std::process::Stdio;
 
-use functional::{Cloud, Request, Setup, eventually, program};
+use functional::{Cloud, Request, Setup, eventually, invocation};
 
 /// Asks something by which the log is known, and waits until it is in it.
 fn ask(cloud: &Cloud, log: impl Fn() -> String) -> String {
@@ -61,7 +61,7 @@ fn the_command_line_wins() {
     cloud.start_registry();
     let log = cloud.path("logs").join("chosen.log");
     std::fs::create_dir(cloud.path("logs")).unwrap();
-    let mut api = Command::new(program("glance-api"))
+    let mut api = invocation("glance-api")
         .arg(cloud.path("glance-api.conf"))
         .arg("--log-dir")
         .arg(cloud.path("logs"))

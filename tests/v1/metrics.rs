@@ -5,7 +5,7 @@ use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
-use functional::{Cloud, Connection, Port, Request, Setup, eventually, patterned};
+use functional::{Cloud, Connection, Engine, Port, Request, Setup, eventually, patterned};
 
 /// A cloud whose daemons can be measured.
 struct Measured {
@@ -178,7 +178,13 @@ fn both_daemons_tell_what_they_did() {
             "glance_registry_database_readers{{state=\"{state}\"}}"
         ))
     });
-    assert_eq!(threads[0] + threads[1], 4.0);
+    let threads = threads[0] + threads[1];
+    // A file has as many as it needs; a server's write, too, and wait for it.
+    if Engine::under_test() == Engine::Sqlite {
+        assert_eq!(threads, 4.0);
+    } else {
+        assert!(threads > 4.0, "{threads}");
+    }
 
     // Nobody is named.
     let caller = &owner.caller;

@@ -1,6 +1,6 @@
 //! Long lists in pages, with a link to the next one.
 
-use functional::{Cloud, Images, Request, Response};
+use functional::{Cloud, Engine, Images, Request, Response};
 
 fn next_link(answer: &Response) -> Option<String> {
     let link = answer.header("Link")?;
@@ -25,14 +25,23 @@ fn follow(cloud: &Cloud, owner: &Images<'_>, path: &str) -> Vec<Vec<String>> {
     }
 }
 
+/// Reserves so many images; their ids, the newest first.
+fn reserve(owner: &Images<'_>, count: usize) -> Vec<String> {
+    let reserve = |number| {
+        let id = owner.reserve(&format!("n{number}"));
+        Engine::under_test().let_time_pass();
+        id
+    };
+    let mut ids: Vec<String> = (0..count).map(reserve).collect();
+    ids.reverse();
+    ids
+}
+
 #[test]
 fn the_links_lead_through_every_image_once() {
     let cloud = Cloud::anywhere();
     let owner = cloud.newcomer();
-    let mut ids: Vec<String> = (0..7)
-        .map(|number| owner.reserve(&format!("n{number}")))
-        .collect();
-    ids.reverse();
+    let ids = reserve(&owner, 7);
 
     for path in [
         "/v1/images?limit=3",
@@ -78,10 +87,7 @@ fn a_whole_list_has_no_link() {
 fn pages_are_stable_while_images_come() {
     let cloud = Cloud::anywhere();
     let owner = cloud.newcomer();
-    let mut ids: Vec<String> = (0..4)
-        .map(|number| owner.reserve(&format!("n{number}")))
-        .collect();
-    ids.reverse();
+    let ids = reserve(&owner, 4);
     let first = owner.list("?limit=2");
     owner.reserve("newer");
     let second = owner.list(&format!("?limit=2&marker={}", first[1]));

@@ -130,7 +130,9 @@ fn start(args: Args) -> Result<(), DaemonError> {
     let copies = config.external.copy_from_parallel.get();
     let leases = Leases::new(Uuid::new_v4().to_string(), config.service.lease(), copies);
     if let Some(metrics) = metrics {
-        metrics::serve(metrics, stores.clone(), leases.clone()).map_err(DaemonError::Server)?;
+        let registries = registry.options.registries.clone();
+        metrics::serve(metrics, stores.clone(), leases.clone(), registries)
+            .map_err(DaemonError::Server)?;
     }
     let options = connection_options(&config, tls.clone());
     let as_started = Arc::new(config);
@@ -159,6 +161,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
     };
     actix_rt::System::new().block_on(async move {
         let upkeep = Upkeep::new(service(), own_token(flavor, &*authenticator));
+        let watcher = RegistryClient::new(&registry.options);
         let (for_app, rules_of_app, watched_rules) = (service, rules.clone(), rules.clone());
         let server = connection::serve(listener, options, move || {
             let state = AppState::new(for_app(), authenticator.clone(), rules_of_app.clone());
@@ -175,6 +178,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
             publish,
         };
         actix_rt::spawn(heed_signals(server.handle(), reload).map_err(DaemonError::Server)?);
+        actix_rt::spawn(async move { watcher.watch().await });
         actix_rt::spawn(upkeep.run());
         if let Err(error) = watched_rules.watch_files() {
             log::error!("policy files are read again on SIGHUP only: {error}");
@@ -207,12 +211,14 @@ pub(crate) fn metadata_key(config: &ApiConfig) -> Result<Option<Arc<MetadataKey>
 }
 
 fn listen(config: &ApiConfig) -> Result<TcpListener, DaemonError> {
-    let (host, port) = (config.listen.bind_host, config.listen.bind_port);
     let failed = |source| DaemonError::Listen {
-        address: format!("{host}:{port}"),
+        address: config.listen.place(),
         source,
     };
-    let listener = TcpListener::bind((host, port)).map_err(failed)?;
+    // The configuration has been refused if there is none.
+    let address = config.listen.address();
+    let address = address.ok_or_else(|| failed(io::ErrorKind::Unsupported.into()))?;
+    let listener = TcpListener::bind(address).map_err(failed)?;
     // The standard library listens with a backlog of its own; listening again only changes that.
     let backlog = i32::try_from(config.listen.backlog.get()).unwrap_or(i32::MAX);
     rustix::net::listen(&listener, backlog).map_err(|error| failed(error.into()))?;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 
 use glance_metrics::{Counter, Gauge, Kind, Requests, RouteName, Text, process};
+use glance_registry_client::Registries;
 use glance_store::stores::Stores;
 
 use crate::plankton::{self, Place};
@@ -143,12 +144,13 @@ pub(crate) fn serve(
     listener: TcpListener,
     stores: Arc<Stores>,
     leases: Arc<Leases>,
+    registries: Arc<Registries>,
 ) -> std::io::Result<()> {
     METRICS.enabled.store(true, Relaxed);
-    glance_metrics::serve(listener, move || collect(&stores, &leases))
+    glance_metrics::serve(listener, move || collect(&stores, &leases, &registries))
 }
 
-fn collect(stores: &Stores, leases: &Leases) -> Ready<Text> {
+fn collect(stores: &Stores, leases: &Leases, registries: &Registries) -> Ready<Text> {
     let mut text = Text::new();
     METRICS
         .requests
@@ -158,6 +160,7 @@ fn collect(stores: &Stores, leases: &Leases) -> Ready<Text> {
     states(&mut text, stores);
     let calls = &glance_registry_client::CALLS;
     calls.write(&mut text, "glance_api_registry", "glance-registry");
+    registries.write(&mut text, "glance_api_registry");
     process(&mut text, "glance-api", env!("CARGO_PKG_VERSION"));
     ready(text)
 }

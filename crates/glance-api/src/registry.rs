@@ -1,8 +1,10 @@
-//! How the registry is reached: where, with which certificates, and what proves who we are.
+//! How the registries are reached: where, with which certificates, and what proves who we are.
 
-use glance_config::{ApiConfig, RegistryProtocol, chain};
+use std::sync::Arc;
+
+use glance_config::{ApiConfig, RegistryAddress, RegistryProtocol, chain};
 use glance_net::tls::{KeyPair, Part, Shown, TlsError, Trust, no_trust};
-use glance_registry_client::{Forwarding, Options, SharedSecret};
+use glance_registry_client::{Address, Forwarding, Options, Registries, SharedSecret};
 use thiserror::Error;
 
 /// Why the registry cannot be reached with these files.
@@ -13,7 +15,7 @@ pub(crate) struct RegistryTlsError {
     source: TlsError,
 }
 
-/// The way to the registry.
+/// The way to the registries.
 #[derive(Debug)]
 pub(crate) struct Registry {
     /// What its clients need.
@@ -40,7 +42,7 @@ impl Registry {
         };
         let secret = config.service.registry_secret.as_ref();
         let options = Options {
-            base_url: registry.base_url(),
+            registries: Arc::new(Registries::new(addresses(config))),
             tls: tls.map_err(refused)?,
             secret: secret.and_then(|secret| SharedSecret::new(secret.reveal())),
             timeout: registry.registry_client_timeout.limit(),
@@ -68,6 +70,15 @@ impl Registry {
             }
         }
     }
+}
+
+fn addresses(config: &ApiConfig) -> Vec<Address> {
+    let addresses = config.registry.addresses().into_iter();
+    let address = |address| match address {
+        RegistryAddress::Url(url) => Address::Url(url),
+        RegistryAddress::Socket(socket) => Address::Socket(socket.path().to_owned()),
+    };
+    addresses.map(address).collect()
 }
 
 /// The files of the certificate that the registry is shown, if it is shown any.

@@ -14,7 +14,9 @@ use glance_api::connection::{Options, serve};
 use glance_api::service::{ImageService, Leases};
 use glance_config::rules::LiveRules;
 use glance_config::{ApiConfig, AuthFlavor};
-use glance_registry_client::{Forwarding, Options as RegistryOptions, RegistryClient};
+use glance_registry_client::{
+    Address, Forwarding, Options as RegistryOptions, Registries, RegistryClient,
+};
 use glance_store::stores::Stores;
 use tokio::sync::watch;
 
@@ -40,7 +42,9 @@ fn server() -> SocketAddr {
         let (publish, current) = watch::channel(Arc::new(config));
         let leases = Leases::new("test".to_owned(), Duration::from_secs(30), 1);
         let registry = RegistryOptions {
-            base_url: "http://127.0.0.1:1".to_owned(),
+            registries: Arc::new(Registries::new(vec![Address::Url(
+                "http://127.0.0.1:1".to_owned(),
+            )])),
             tls: glance_net::tls::no_trust().unwrap(),
             secret: None,
             timeout: None,

@@ -168,8 +168,10 @@ impl AccessRules {
     }
 }
 
+/// A Unix socket is for this machine, too.
 fn is_loopback(host: &str) -> bool {
     host == "localhost"
+        || host.starts_with("unix:")
         || host
             .trim_matches(['[', ']'])
             .parse::<IpAddr>()
@@ -188,7 +190,7 @@ mod tests {
             let astakos = AstakosConfig::default();
             from_config(AuthFlavor::FakeAuth, &access, &keystone, &astakos, host)
         };
-        for host in ["127.0.0.1", "::1", "localhost"] {
+        for host in ["127.0.0.1", "::1", "localhost", "unix:/run/r.sock"] {
             assert!(open(host).is_ok(), "{host}");
         }
         for host in ["0.0.0.0", "::", "10.0.0.1", "example.com"] {

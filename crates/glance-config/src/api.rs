@@ -88,6 +88,18 @@ program! {
     }
 }
 
+impl ApiConfig {
+    /// What is set that cannot be together.
+    pub(crate) fn conflict(&self) -> Option<String> {
+        if self.listen.socket().is_some() {
+            let text = "[DEFAULT] bind_host: only glance-registry listens on a Unix socket; \
+                        glance-api takes an address";
+            return Some(text.to_owned());
+        }
+        self.listen.conflict().or_else(|| self.registry.conflict())
+    }
+}
+
 impl Default for ApiConfig {
     fn default() -> Self {
         Self::with_listen(ListenConfig::default())

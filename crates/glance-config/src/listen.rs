@@ -1,18 +1,24 @@
 //! Where a daemon listens, and how it treats connections.
 
-use std::net::IpAddr;
+use std::net::SocketAddr;
 use std::num::{NonZeroU32, NonZeroUsize};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use crate::bind_host::BindHost;
 use crate::quota::Patience;
+use crate::socket_path::SocketPath;
 
 options! {
     /// Where a daemon listens, and how it treats connections.
     pub struct ListenConfig in "DEFAULT" {
         /// The address to listen on. 0.0.0.0 is every IPv4 address, :: every address. The default
         /// of glance-registry is 127.0.0.1: it believes what it is told (Glance's is 0.0.0.0).
-        bind_host: IpAddr = "0.0.0.0", restart;
+        /// glance-registry can listen on a Unix socket instead, for glance-api on the same host:
+        /// unix:/path, with the permissions of registry_socket_mode (section service) and without
+        /// TLS. A socket that nobody listens on any more is replaced, and it goes when the daemon
+        /// stops.
+        bind_host: BindHost = "0.0.0.0", restart;
         /// The TCP port to listen on; 0 lets the system choose one.
         /// 9292 is the default of glance-api, 9191 that of glance-registry.
         bind_port: u16 = "9292", restart;
@@ -62,11 +68,41 @@ impl ListenConfig {
         })
     }
 
-    /// What is missing of certificate and key, if only one is named.
+    /// What is missing of certificate and key, if only one is named; or that there is no TLS over a
+    /// Unix socket.
     pub(crate) fn conflict(&self) -> Option<String> {
-        let text = "[DEFAULT] cert_file, key_file: TLS needs both";
-        let one = self.cert_file.is_some() != self.key_file.is_some();
-        one.then(|| text.to_owned())
+        let text = if self.cert_file.is_some() != self.key_file.is_some() {
+            "[DEFAULT] cert_file, key_file: TLS needs both"
+        } else if self.tls().is_some() && self.socket().is_some() {
+            "[DEFAULT] bind_host, cert_file: no TLS is spoken over a Unix socket; unset one of them"
+        } else {
+            return None;
+        };
+        Some(text.to_owned())
+    }
+
+    /// The Unix socket to listen on, if it is one.
+    pub fn socket(&self) -> Option<&SocketPath> {
+        match &self.bind_host {
+            BindHost::Socket(path) => Some(path),
+            BindHost::Address(_) => None,
+        }
+    }
+
+    /// The address to listen on, if it is one.
+    pub fn address(&self) -> Option<SocketAddr> {
+        match self.bind_host {
+            BindHost::Address(address) => Some((address, self.bind_port).into()),
+            BindHost::Socket(_) => None,
+        }
+    }
+
+    /// Where to listen, as logs and errors name it: `host:port`, or `unix:/path`.
+    pub fn place(&self) -> String {
+        match &self.bind_host {
+            BindHost::Address(address) => SocketAddr::from((*address, self.bind_port)).to_string(),
+            BindHost::Socket(path) => path.to_string(),
+        }
     }
 
     /// What an operator may think he has. Glance goes on in silence.
@@ -94,6 +130,7 @@ impl ListenConfig {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::value::OptionValue;
 
     #[test]
     fn tls_takes_a_certificate_and_its_key() {
@@ -119,6 +156,21 @@ mod tests {
             assert_eq!(listen.conflict().is_some(), conflicts, "{given:?}");
             assert_eq!(listen.remark().is_some(), remarks, "{given:?}");
         }
+    }
+
+    #[test]
+    fn a_unix_socket_takes_no_certificate() {
+        let mut listen = ListenConfig {
+            bind_host: BindHost::parse("/run/r.sock").unwrap(),
+            ..ListenConfig::default()
+        };
+        assert_eq!(listen.conflict(), None);
+        assert_eq!(listen.place(), "unix:/run/r.sock");
+        (listen.cert_file, listen.key_file) = (Some("c".into()), Some("k".into()));
+        assert!(listen.conflict().is_some());
+        listen.bind_host = BindHost::parse("::1").unwrap();
+        assert_eq!(listen.conflict(), None);
+        assert_eq!(listen.place(), "[::1]:9292");
     }
 
     #[test]

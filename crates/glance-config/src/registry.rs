@@ -1,9 +1,8 @@
 //! Everything glance-registry and glance-manage can be told.
 
-use std::net::Ipv4Addr;
-
 use crate::access::AccessConfig;
 use crate::astakos::AstakosConfig;
+use crate::bind_host::BindHost;
 use crate::database::DatabaseConfig;
 use crate::healthcheck::HealthcheckConfig;
 use crate::keystone_authtoken::KeystoneAuthtoken;
@@ -51,7 +50,7 @@ program! {
 impl Default for RegistryConfig {
     fn default() -> Self {
         Self::with_listen(ListenConfig {
-            bind_host: Ipv4Addr::LOCALHOST.into(),
+            bind_host: BindHost::default(),
             bind_port: 9191,
             ..ListenConfig::default()
         })
@@ -84,7 +83,9 @@ mod tests {
     fn strangers_are_believed_on_open_addresses_without_any_proof() {
         let mut config = RegistryConfig::default();
         assert!(!config.believes_strangers());
-        config.listen.bind_host = "0.0.0.0".parse().unwrap();
+        config.listen.bind_host = BindHost::parse("unix:/run/r.sock").unwrap();
+        assert!(!config.believes_strangers());
+        config.listen.bind_host = BindHost::parse("0.0.0.0").unwrap();
         assert!(config.believes_strangers());
         let mut other = config.clone();
         other.paste_deploy.flavor.auth = AuthFlavor::Keystone;

@@ -1,20 +1,24 @@
 //! How glance-api reaches glance-registry.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 
 use crate::quota::Patience;
+use crate::registry_hosts::{RegistryHost, RegistryHosts};
+use crate::socket_path::SocketPath;
 use crate::value::OptionValue;
 
 options! {
     /// How glance-api reaches glance-registry, and as whom.
     pub struct RegistryClientConfig in "DEFAULT" {
-        /// The host on which glance-registry listens, a name or an address.
+        /// The host on which glance-registry listens, a name or an address, or the Unix socket.
         /// 0.0.0.0, Glance's default, means this host: it is reached at 127.0.0.1 (:: at ::1).
-        registry_host: String = "0.0.0.0", restart;
-        /// The TCP port on which glance-registry listens.
+        /// Several, which share a database: a:9191,b:9191. The one with the fewest calls is asked;
+        /// one that does not answer is left out until it does, and the others are asked instead,
+        /// except for changes that it may have made.
+        registry_host: RegistryHosts = "0.0.0.0", restart;
+        /// The TCP port on which glance-registry listens, where registry_host names none.
         registry_port: u16 = "9191", restart;
-        /// The protocol to speak with glance-registry.
+        /// The protocol to speak with glance-registry; over a Unix socket it is always http.
         registry_client_protocol: RegistryProtocol = "http", restart;
         /// With https: the authorities that may have signed what glance-registry shows, a file in
         /// PEM form. Unset: those of the system.
@@ -38,30 +42,20 @@ options! {
 }
 
 impl RegistryClientConfig {
-    /// The host to connect to: the address "any" becomes this host's loopback address, and an
-    /// IPv6 address stands in brackets, ready for a URL.
-    pub fn connect_host(&self) -> String {
-        match self.registry_host.trim_matches(['[', ']']).parse() {
-            Ok(IpAddr::V4(address)) if address.is_unspecified() => Ipv4Addr::LOCALHOST.to_string(),
-            Ok(IpAddr::V6(address)) if address.is_unspecified() => {
-                format!("[{}]", Ipv6Addr::LOCALHOST)
-            }
-            Ok(IpAddr::V6(address)) => format!("[{address}]"),
-            Ok(IpAddr::V4(_)) | Err(_) => self.registry_host.clone(),
-        }
-    }
-
-    /// The URL under which glance-registry answers, without a slash at its end.
-    pub fn base_url(&self) -> String {
+    /// Where the registries answer, at least one.
+    pub fn addresses(&self) -> Vec<RegistryAddress> {
         let protocol = match self.registry_client_protocol {
             RegistryProtocol::Http => "http",
             RegistryProtocol::Https => "https",
         };
-        format!(
-            "{protocol}://{}:{}",
-            self.connect_host(),
-            self.registry_port
-        )
+        let address = |host: &RegistryHost| match host {
+            RegistryHost::Tcp { .. } => {
+                let authority = host.authority(self.registry_port);
+                RegistryAddress::Url(format!("{protocol}://{authority}"))
+            }
+            RegistryHost::Socket(path) => RegistryAddress::Socket(path.clone()),
+        };
+        self.registry_host.iter().map(address).collect()
     }
 
     /// What is missing of certificate and key, if only one is named. Only https needs them.
@@ -76,6 +70,15 @@ impl RegistryClientConfig {
                 .to_owned()
         })
     }
+}
+
+/// Where a registry answers.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RegistryAddress {
+    /// At a URL, without a slash at its end.
+    Url(String),
+    /// At a Unix socket, without TLS.
+    Socket(SocketPath),
 }
 
 /// The protocol between the daemons.
@@ -112,19 +115,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn reaches_any_address_at_loopback() {
-        let url = |host: &str| {
-            RegistryClientConfig {
-                registry_host: host.to_owned(),
-                ..Default::default()
-            }
-            .base_url()
+    fn the_protocol_is_for_hosts() {
+        let config = RegistryClientConfig {
+            registry_host: RegistryHosts::parse("a,b:1,/run/r.sock").unwrap(),
+            registry_client_protocol: RegistryProtocol::Https,
+            ..Default::default()
         };
-        assert_eq!(url("0.0.0.0"), "http://127.0.0.1:9191");
-        assert_eq!(url("::"), "http://[::1]:9191");
-        assert_eq!(url("[2001:db8::1]"), "http://[2001:db8::1]:9191");
-        assert_eq!(url("10.0.0.7"), "http://10.0.0.7:9191");
-        assert_eq!(url("registry.example"), "http://registry.example:9191");
+        let addresses = config.addresses();
+        let [first, second, RegistryAddress::Socket(path)] = &addresses[..] else {
+            panic!("{addresses:?}");
+        };
+        assert_eq!(first, &RegistryAddress::Url("https://a:9191".to_owned()));
+        assert_eq!(second, &RegistryAddress::Url("https://b:1".to_owned()));
+        assert_eq!(path.to_string(), "unix:/run/r.sock");
     }
 
     #[test]
@@ -138,6 +141,5 @@ mod tests {
         assert!(config.conflict().is_some());
         config.registry_client_key_file = Some("k".into());
         assert_eq!(config.conflict(), None);
-        assert_eq!(config.base_url(), "https://127.0.0.1:9191");
     }
 }

@@ -4,6 +4,7 @@ use std::num::{NonZeroU32, NonZeroUsize};
 use std::time::Duration;
 
 use crate::registry_secret::RegistrySecret;
+use crate::store::FilePermissions;
 
 options! {
     /// What Glance has no option for. These are not Glance's.
@@ -28,6 +29,9 @@ options! {
         /// daemons' files. Set: glance-registry answers 401 to whoever does not know it, whatever
         /// he says of himself. Make one with: openssl rand -hex 32
         registry_secret: Option<RegistrySecret> = unset, restart;
+        /// Who may connect to glance-registry where it listens on a Unix socket (bind_host): the
+        /// socket's permissions. 0 leaves them to the umask. Whoever may connect is believed.
+        registry_socket_mode: FilePermissions = "0660", restart;
     }
 }
 

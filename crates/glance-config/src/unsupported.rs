@@ -68,13 +68,8 @@ pub(crate) const OPTIONS: &[(&str, &str, &[&str])] = &[
         "database",
         &[
             "backend",
-            "slave_connection",
             "mysql_*",
-            "max_retries",
-            "retry_interval",
-            "reconnect_interval",
             "sql_*",
-            "max_overflow",
             "sqlalchemy_*",
             "connection_debug",
             "connection_trace",

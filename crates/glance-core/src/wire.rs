@@ -22,6 +22,9 @@
 //! | `PUT /registrations/ID` (ours) | [`Registration`] | [`OneImage`]; 404; 409 an image of another kind; 413 too many properties |
 //! | `DELETE /registrations/ID` (ours) | | 204; 404 |
 //!
+//! The calls about a holder's own leases (`/leases`) say the same however often they are made, one right
+//! after the other; no other call that changes something does.
+//!
 //! A lease says which API daemon works on an image that is not in a steady state. Its holder renews
 //! it; when it runs out, another daemon takes over and brings the image to a definite state.
 //!

@@ -20,7 +20,8 @@ pub enum Outcome {
 }
 
 impl Outcome {
-    const ALL: [(Self, &str); 4] = [
+    /// All of them, in their order, with their names.
+    pub const ALL: [(Self, &str); 4] = [
         (Self::Success, "success"),
         (Self::Refused, "refused"),
         (Self::Failed, "failed"),

@@ -1,6 +1,6 @@
 //! What a daemon counts and times, Prometheus' text form of it, and the address to fetch it from.
 //!
-//! Everything is made of atomic numbers with labels that are known when the program is built:
+//! Everything is made of atomic numbers with labels that are known when the daemon starts:
 //! counting takes no lock and allocates nothing, and no id or secret can become a label. Text is made
 //! when somebody asks for it. (A library for this would keep its labels in a locked map; what is left
 //! to write here is less than what would have to be wrapped.)

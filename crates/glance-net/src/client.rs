@@ -5,7 +5,7 @@ use std::time::Duration;
 use hyper::body::Body;
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
 use hyper_util::client::legacy::Client;
-use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::{Connect, HttpConnector};
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::ClientConfig;
 
@@ -32,8 +32,9 @@ pub fn connector(tls: ClientConfig, patience: Duration) -> Connector {
 }
 
 /// A client that keeps connections. Clones share them; it belongs to the runtime that first used it.
-pub fn pooled<B>(connector: Connector) -> Client<Connector, B>
+pub fn pooled<C, B>(connector: C) -> Client<C, B>
 where
+    C: Connect + Clone,
     B: Body + Send,
     B::Data: Send,
 {

@@ -5,6 +5,7 @@ pub mod client;
 mod pause;
 mod socket;
 pub mod tls;
+pub mod unix;
 
 pub use pause::pause;
 pub use socket::{Counted, Socket};

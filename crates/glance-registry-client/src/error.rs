@@ -35,6 +35,12 @@ pub(crate) enum Failure {
     /// It knows another secret, or we know none.
     #[error("it does not accept [service] registry_secret, which must be the same in both files")]
     Secret,
+    /// There is none.
+    #[error("no registry is named")]
+    Nobody,
+    /// Its health check says so.
+    #[error("its health check says that it is out of service")]
+    OutOfService,
     /// More than anybody can want to read.
     #[error("an answer over {0} bytes")]
     TooLarge(usize),
@@ -47,6 +53,23 @@ impl RegistryError {
             Self::Refused { status, .. } => Some(*status),
             Self::Unavailable(_) | Self::Malformed(_) => None,
         }
+    }
+
+    /// Whether a registry knows another secret than we do.
+    pub(crate) fn is_refused_secret(&self) -> bool {
+        let Self::Unavailable(source) = self else {
+            return false;
+        };
+        matches!(source.downcast_ref(), Some(Failure::Secret))
+    }
+
+    /// The innermost of what is wrong, for the log.
+    pub(crate) fn reason(&self) -> String {
+        let mut reason: &dyn StdError = self;
+        while let Some(source) = reason.source() {
+            reason = source;
+        }
+        reason.to_string()
     }
 
     pub(crate) fn unavailable(source: impl Into<Box<dyn StdError + Send + Sync>>) -> Self {

@@ -8,9 +8,10 @@ use glance_core::wire::{
 use hyper::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
+use crate::call::{Call, quota_header};
 use crate::caller::Caller;
 use crate::error::RegistryError;
-use crate::transport::{Call, RegistryClient, quota_header};
+use crate::transport::RegistryClient;
 
 /// How an update is to be done.
 #[derive(Clone, Copy, Debug, Default)]

@@ -5,10 +5,11 @@
 use glance_core::wire::{AcquireLease, LostLeases, Recovery, RecoveryItem, RenewLeases, TakeOver};
 use hyper::Method;
 
+use crate::call::Call;
 use crate::caller::Caller;
 use crate::error::RegistryError;
 use crate::images::encode;
-use crate::transport::{Call, RegistryClient};
+use crate::transport::RegistryClient;
 
 impl RegistryClient {
     /// Takes or renews the lease of one image and reserves its bytes.
@@ -18,7 +19,9 @@ impl RegistryClient {
         id: &str,
         lease: &AcquireLease,
     ) -> Result<(), RegistryError> {
-        let call = Call::new(Method::PUT, format!("/leases/{}", encode(id))).json(lease)?;
+        let call = Call::new(Method::PUT, format!("/leases/{}", encode(id)))
+            .json(lease)?
+            .idempotent();
         self.send(caller, call).await.map(drop)
     }
 
@@ -28,7 +31,9 @@ impl RegistryClient {
         caller: Caller<'_>,
         renewal: &RenewLeases,
     ) -> Result<Vec<String>, RegistryError> {
-        let call = Call::new(Method::PUT, "/leases").json(renewal)?;
+        let call = Call::new(Method::PUT, "/leases")
+            .json(renewal)?
+            .idempotent();
         Ok(self.fetch::<LostLeases>(caller, call).await?.lost)
     }
 
@@ -40,9 +45,8 @@ impl RegistryClient {
         holder: &str,
     ) -> Result<(), RegistryError> {
         let target = format!("/leases/{}?holder={}", encode(id), encode(holder));
-        self.send(caller, Call::new(Method::DELETE, target))
-            .await
-            .map(drop)
+        let call = Call::new(Method::DELETE, target).idempotent();
+        self.send(caller, call).await.map(drop)
     }
 
     /// Takes over what others left unfinished.

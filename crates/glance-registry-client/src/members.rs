@@ -6,10 +6,11 @@ use glance_core::wire::{
 };
 use hyper::Method;
 
+use crate::call::{Call, quota_header};
 use crate::caller::Caller;
 use crate::error::RegistryError;
 use crate::images::{encode, image_path};
-use crate::transport::{Call, RegistryClient, quota_header};
+use crate::transport::RegistryClient;
 
 impl RegistryClient {
     /// With whom an image is shared.

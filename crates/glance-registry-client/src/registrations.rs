@@ -6,10 +6,11 @@ use glance_core::image::Image;
 use glance_core::wire::{OneImage, Registration};
 use hyper::Method;
 
+use crate::call::Call;
 use crate::caller::Caller;
 use crate::error::RegistryError;
 use crate::images::encode;
-use crate::transport::{Call, RegistryClient};
+use crate::transport::RegistryClient;
 
 impl RegistryClient {
     /// Makes or changes the image of an object, in one transaction.

@@ -1,24 +1,27 @@
 //! One call: the request out, the answer in, and what its status means.
 
 use std::fmt;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use glance_core::identity::Token;
 use glance_core::wire;
-use glance_net::client::{Connector, connector, pooled};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
-use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::client::legacy::Client;
-use rustls::ClientConfig;
-use serde::Serialize;
+use hyper::{Request, Response, StatusCode};
 use serde::de::DeserializeOwned;
+use tokio::time::{Instant, timeout_at};
 
+use crate::call::{Call, Repeat};
 use crate::caller::{Caller, Forwarding};
 use crate::calls::{self, CALLS};
+use crate::channel::Channel;
 use crate::error::{Failure, RegistryError};
+use crate::failover::{Failed, Trace};
+use crate::options::{Options, SharedSecret};
+use crate::registries::{Registries, Registry, Tried};
 
 /// The longest answer that is read: a thousand images with a thousand properties fit.
 const ANSWER_LIMIT: usize = 64 << 20;
@@ -27,44 +30,22 @@ const ANSWER_LIMIT: usize = 64 << 20;
 /// caller gets 503 and may try again.
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// How long a connection may take to be made.
+/// How long a connection may take to be made, and where there is somebody else to ask.
 const CONNECT: Duration = Duration::from_secs(5);
+const CONNECT_ONE: Duration = Duration::from_secs(1);
 
-/// Where the registry is and what it is told about callers.
-#[derive(Clone, Debug)]
-pub struct Options {
-    /// `http://host:port` or `https://host:port`, without a slash at the end.
-    pub base_url: String,
-    /// Which registry is believed, and what is shown to it.
-    pub tls: ClientConfig,
-    /// What only our daemons know, if the registry wants it.
-    pub secret: Option<SharedSecret>,
-    /// `registry_client_timeout`; none waits as long as any call is worth it (10 seconds).
-    pub timeout: Option<Duration>,
-    /// What of the caller is passed on.
-    pub forwarding: Forwarding,
-}
+/// How often it is looked whether to wait on for an answer, after the first second.
+const LOOK: Duration = Duration::from_millis(250);
+const FIRST_LOOK: Duration = Duration::from_secs(1);
 
-/// What only our daemons know, as it stands in a header. Never printed.
-#[derive(Clone, Debug)]
-pub struct SharedSecret(HeaderValue);
-
-impl SharedSecret {
-    /// None if the text cannot stand in a header.
-    pub fn new(text: &str) -> Option<Self> {
-        let mut value = HeaderValue::from_str(text).ok()?;
-        value.set_sensitive(true);
-        Some(Self(value))
-    }
-}
-
-/// A client of the registry. Clones share their connections.
+/// A client of the registries. Clones share their connections.
 #[derive(Clone)]
 pub struct RegistryClient {
-    client: Client<Connector, Full<Bytes>>,
-    base_url: String,
+    pub(crate) registries: Arc<Registries>,
+    /// In the order of the registries.
+    pub(crate) channels: Arc<[Channel]>,
+    pub(crate) wait: Duration,
     secret: Option<SharedSecret>,
-    wait: Duration,
     forwarding: Forwarding,
     vouching: Option<Vouching>,
 }
@@ -75,62 +56,26 @@ pub type Vouching = Arc<dyn Fn() -> Option<Token> + Send + Sync>;
 impl fmt::Debug for RegistryClient {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("RegistryClient")
-            .field("base_url", &self.base_url)
+            .field("registries", &self.registries)
             .finish_non_exhaustive()
-    }
-}
-
-/// A call before it is sent.
-pub(crate) struct Call<'a> {
-    pub(crate) method: Method,
-    /// Path and query, percent-encoded.
-    pub(crate) target: String,
-    pub(crate) body: Bytes,
-    pub(crate) headers: &'a [(&'static str, String)],
-    /// Our own token, which vouches for the caller.
-    voucher: Option<Token>,
-}
-
-/// The header that tells our registry of a quota; nothing where there is none.
-pub(crate) fn quota_header(name: &'static str, quota: Option<u64>) -> Vec<(&'static str, String)> {
-    quota
-        .map(|quota| (name, quota.to_string()))
-        .into_iter()
-        .collect()
-}
-
-impl<'a> Call<'a> {
-    pub(crate) fn new(method: Method, target: impl Into<String>) -> Self {
-        Self {
-            method,
-            target: target.into(),
-            body: Bytes::new(),
-            headers: &[],
-            voucher: None,
-        }
-    }
-
-    pub(crate) fn json(mut self, body: &impl Serialize) -> Result<Self, RegistryError> {
-        self.body = serde_json::to_vec(body)
-            .map_err(RegistryError::malformed)?
-            .into();
-        Ok(self)
-    }
-
-    pub(crate) fn with(mut self, headers: &'a [(&'static str, String)]) -> Self {
-        self.headers = headers;
-        self
     }
 }
 
 impl RegistryClient {
     /// A client; no connection is made yet.
     pub fn new(options: &Options) -> Self {
+        let registries = options.registries.clone();
+        let wait = options.timeout.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT);
+        let connect = match registries.are_several() {
+            true => CONNECT_ONE.min(wait / 2),
+            false => CONNECT,
+        };
+        let channel = |registry: &Registry| Channel::new(&registry.address, &options.tls, connect);
         Self {
-            client: pooled(connector(options.tls.clone(), CONNECT)),
-            base_url: options.base_url.clone(),
+            channels: registries.iter().map(channel).collect(),
+            registries,
             secret: options.secret.clone(),
-            wait: options.timeout.unwrap_or(LONGEST_WAIT).min(LONGEST_WAIT),
+            wait,
             forwarding: options.forwarding,
             vouching: None,
         }
@@ -156,23 +101,17 @@ impl RegistryClient {
         serde_json::from_slice(&body).map_err(RegistryError::malformed)
     }
 
-    /// Sends a call and gives the body of a successful answer. A call that only reads is sent once
-    /// more if the connection broke under it.
+    /// Sends a call and gives the body of a successful answer.
     pub(crate) async fn send(
         &self,
         caller: Caller<'_>,
         mut call: Call<'_>,
     ) -> Result<Bytes, RegistryError> {
-        let repeatable = call.method == Method::GET;
-        match self.send_in_time(caller, &call).await {
-            Err(RegistryError::Unavailable(source)) if repeatable && !source.is::<Failure>() => {
-                log::debug!("repeating {} {}: {source}", call.method, call.target);
-                self.send_in_time(caller, &call).await
-            }
+        match self.send_somewhere(caller, &call).await {
             Err(RegistryError::Refused { status: 401, text }) => match self.voucher() {
                 Some(voucher) => {
                     call.voucher = Some(voucher);
-                    self.send_in_time(caller, &call).await
+                    self.send_somewhere(caller, &call).await
                 }
                 None => Err(RegistryError::Refused { status: 401, text }),
             },
@@ -188,26 +127,113 @@ impl RegistryClient {
         vouching.and_then(|token| token())
     }
 
-    async fn send_in_time(
+    /// Sends a call to the registry `at`, which is among those `tried`, and waits for its answer
+    /// until `end`; a call that may be repeated, not while another registry could give it.
+    pub(crate) async fn attempt(
         &self,
         caller: Caller<'_>,
         call: &Call<'_>,
-    ) -> Result<Bytes, RegistryError> {
-        let running = CALLS.begin();
-        let outcome = tokio::time::timeout(self.wait, self.send_once(caller, call))
-            .await
-            .unwrap_or_else(|_| {
-                let failure = Failure::Timeout(self.wait.as_secs());
-                Err(RegistryError::unavailable(failure))
-            });
-        running.end(calls::outcome(&outcome));
+        at: usize,
+        tried: Tried,
+        end: Instant,
+    ) -> Result<Bytes, Failed> {
+        let (Some(registry), Some(channel)) = (self.registries.get(at), self.channels.get(at))
+        else {
+            return Err(Failed::answered(RegistryError::unavailable(
+                Failure::Nobody,
+            )));
+        };
+        let (running, attempt) = (CALLS.begin(), registry.begin());
+        let answer = self.send_once(caller, call, registry, channel);
+        let outcome = if call.repeat == Repeat::Always && self.registries.are_several() {
+            self.unless_another_could(answer, registry, tried, end)
+                .await
+        } else {
+            let answer = timeout_at(end, answer).await;
+            answer.unwrap_or_else(|_| Err(self.silent()))
+        };
+        let ended = calls::outcome(outcome.as_ref().err().map(|failed| &failed.error));
+        running.end(ended);
+        attempt.end(ended);
+        if let Err(failed) = &outcome {
+            self.learn(registry, failed);
+        }
         outcome
     }
 
-    async fn send_once(&self, caller: Caller<'_>, call: &Call<'_>) -> Result<Bytes, RegistryError> {
+    /// Waits for an answer until `end`, but neither from a registry that is away nor for more than
+    /// half of the time if another one answers.
+    async fn unless_another_could(
+        &self,
+        answer: impl Future<Output = Result<Bytes, Failed>>,
+        registry: &Registry,
+        tried: Tried,
+        end: Instant,
+    ) -> Result<Bytes, Failed> {
+        let mut answer = pin!(answer);
+        let began = Instant::now();
+        let half = began + end.duration_since(began) / 2;
+        let mut look = half.min(began + FIRST_LOOK);
+        loop {
+            if let Ok(answer) = timeout_at(look, &mut answer).await {
+                return answer;
+            }
+            let now = Instant::now();
+            let hopeless = now >= half || self.registries.is_away(registry);
+            if now >= end || (hopeless && self.registries.another_answers(tried)) {
+                return Err(self.silent());
+            }
+            look = end.min(now + LOOK);
+        }
+    }
+
+    fn silent(&self) -> Failed {
+        Failed {
+            error: RegistryError::unavailable(Failure::Timeout(self.wait.as_secs())),
+            trace: Trace::Silent,
+        }
+    }
+
+    /// What a failure says about the calls to come.
+    fn learn(&self, registry: &Registry, failed: &Failed) {
+        match failed.trace {
+            Trace::Answered | Trace::Broken => {}
+            Trace::Untouched if failed.error.is_refused_secret() => {
+                self.registries.stumbled(registry);
+            }
+            Trace::Untouched => self.registries.left(registry, failed.error.reason()),
+            Trace::Unable | Trace::Silent => self.registries.stumbled(registry),
+        }
+    }
+
+    async fn send_once(
+        &self,
+        caller: Caller<'_>,
+        call: &Call<'_>,
+        registry: &Registry,
+        channel: &Channel,
+    ) -> Result<Bytes, Failed> {
+        let request = self.request(caller, call, registry.address.base_url());
+        let request = request.map_err(Failed::answered)?;
+        let response = channel.request(request).await.map_err(|error| Failed {
+            trace: match error.is_connect() {
+                true => Trace::Untouched,
+                false => Trace::Broken,
+            },
+            error: RegistryError::unavailable(error),
+        })?;
+        read(response).await
+    }
+
+    fn request(
+        &self,
+        caller: Caller<'_>,
+        call: &Call<'_>,
+        base_url: &str,
+    ) -> Result<Request<Full<Bytes>>, RegistryError> {
         let mut request = Request::builder()
             .method(call.method.clone())
-            .uri(format!("{}{}", self.base_url, call.target))
+            .uri(format!("{base_url}{}", call.target))
             .body(Full::new(call.body.clone()))
             .map_err(RegistryError::malformed)?;
         let headers = request.headers_mut();
@@ -229,27 +255,35 @@ impl RegistryClient {
             value.set_sensitive(true);
             headers.insert(HeaderName::from_static(wire::SERVICE_TOKEN), value);
         }
-        let response = self
-            .client
-            .request(request)
-            .await
-            .map_err(RegistryError::unavailable)?;
-        read(response).await
+        Ok(request)
     }
 }
 
-async fn read(response: Response<hyper::body::Incoming>) -> Result<Bytes, RegistryError> {
+impl Failed {
+    pub(crate) fn answered(error: RegistryError) -> Self {
+        let trace = Trace::Answered;
+        Self { error, trace }
+    }
+}
+
+async fn read(response: Response<hyper::body::Incoming>) -> Result<Bytes, Failed> {
     let status = response.status();
     if status == StatusCode::UNAUTHORIZED && wants_the_secret(&response) {
         // It is not the caller who is refused: he may try again when the files agree.
-        return Err(RegistryError::unavailable(Failure::Secret));
+        return Err(Failed {
+            error: RegistryError::unavailable(Failure::Secret),
+            trace: Trace::Untouched,
+        });
     }
     let body = Limited::new(response.into_body(), ANSWER_LIMIT)
         .collect()
         .await
         .map_err(|error| match error.is::<LengthLimitError>() {
-            true => RegistryError::malformed(Failure::TooLarge(ANSWER_LIMIT)),
-            false => RegistryError::Unavailable(error),
+            true => Failed::answered(RegistryError::malformed(Failure::TooLarge(ANSWER_LIMIT))),
+            false => Failed {
+                error: RegistryError::Unavailable(error),
+                trace: Trace::Broken,
+            },
         })?
         .to_bytes();
     if status.is_success() {
@@ -257,12 +291,18 @@ async fn read(response: Response<hyper::body::Incoming>) -> Result<Bytes, Regist
     }
     if status.is_client_error() {
         let text = String::from_utf8_lossy(&body).into_owned();
-        return Err(RegistryError::Refused {
-            status: status.as_u16(),
-            text,
-        });
+        let status = status.as_u16();
+        return Err(Failed::answered(RegistryError::Refused { status, text }));
     }
-    Err(RegistryError::unavailable(Failure::Status(status.as_u16())))
+    Err(Failed {
+        error: RegistryError::unavailable(Failure::Status(status.as_u16())),
+        trace: match status {
+            StatusCode::BAD_GATEWAY
+            | StatusCode::SERVICE_UNAVAILABLE
+            | StatusCode::GATEWAY_TIMEOUT => Trace::Unable,
+            _ => Trace::Answered,
+        },
+    })
 }
 
 fn wants_the_secret<B>(response: &Response<B>) -> bool {

@@ -293,7 +293,13 @@ pub(crate) async fn serve(request: HttpRequest, payload: Payload, app: Data<App>
     };
     let (status, took) = (response.status().as_u16(), started.elapsed());
     metrics::REQUESTS.answered(number, status, took);
-    log::info!(
+    // Each of many daemons may ask for it each second.
+    let level = match number == metrics::HEALTH && status < 500 {
+        true => log::Level::Debug,
+        false => log::Level::Info,
+    };
+    log::log!(
+        level,
         "{method} {path} {status} {bytes} {:.1} ms {request_id} {}",
         took.as_secs_f64() * 1000.0,
         tenant.as_deref().unwrap_or("-"),

@@ -100,7 +100,9 @@ impl From<DbError> for Refusal {
                 ),
             )),
             DbError::Invalid(reason) => Self::bad_detail(reason),
-            DbError::Unavailable(reason) => Self::Unavailable(reason),
+            DbError::Unavailable(reason) | DbError::Interrupted(reason) => {
+                Self::Unavailable(reason)
+            }
             DbError::Failed(source) => Self::Broken(format!("the database failed: {source}")),
         }
     }

@@ -19,7 +19,7 @@ pub(crate) async fn index(app: &App, call: Call) -> Result<Answer, Refusal> {
     let caller = call.caller;
     let found = app
         .db
-        .read(move |conn| {
+        .look(move |conn| {
             let page = list.page(conn, &caller)?;
             db::summaries(conn, &page)
         })
@@ -36,7 +36,7 @@ pub(crate) async fn detail(app: &App, call: Call) -> Result<Answer, Refusal> {
     let caller = call.caller;
     let found = app
         .db
-        .read(move |conn| {
+        .look(move |conn| {
             let page = list.page(conn, &caller)?;
             db::detailed(conn, &caller, &page)
         })

@@ -1,15 +1,17 @@
 //! glance-manage: the commands, with Glance's texts and exit statuses.
 
+mod dump;
+
 use std::error::Error;
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use diesel::sqlite::SqliteConnection;
 use glance_config::{Args, load_registry};
 
-use crate::db::{self, Condition, Target};
+use crate::db::{self, Condition, Conn, Target};
+use crate::storage;
 
 const USAGE: &str = "\
 usage: glance-manage [--config-file FILE] [--config-dir DIR] COMMAND
@@ -20,6 +22,8 @@ commands (each also as `db NAME`, as in `glance-manage db sync`):
   db_version    print the revision of Glance's schema
   db_check      exit with 0 if there is nothing to upgrade, with 3 if there is
   db_purge      [--age_in_days 30] [--max_rows 100]: remove rows deleted long ago
+  db_export     [FILE]: write all records as lines of JSON, to move them to another database
+  db_import     [FILE]: bring them in; begun again, an import that was interrupted goes on
   store-check   [STORE ...]: write, read, range and delete a small object on each store
   verify        [--checksums]: compare the registry with the stores, both ways
 the last two read glance-api's configuration
@@ -169,6 +173,8 @@ fn execute(request: &Request) -> Result<u8, Failure> {
         "version" => version(&mut open(request)?),
         "check" => check(&mut open(request)?),
         "purge" => purge(request),
+        "export" => dump::export(request),
+        "import" => dump::import(request),
         "expand" | "migrate" | "contract" => Err(Failure::Failed(
             "Rolling upgrades are currently supported only for MySQL".to_owned(),
         )),
@@ -176,11 +182,13 @@ fn execute(request: &Request) -> Result<u8, Failure> {
     }
 }
 
-fn open(request: &Request) -> Result<SqliteConnection, Failure> {
+fn target(request: &Request) -> Result<Target, Failure> {
     let loaded = load_registry(&request.args)?;
-    let database = &loaded.config.database;
-    let target = Target::parse(database.connection.reveal(), database.sqlite_synchronous)?;
-    Ok(db::connect(&target)?)
+    Ok(storage::target(&loaded.config.database)?)
+}
+
+fn open(request: &Request) -> Result<Conn, Failure> {
+    Ok(db::open(&target(request)?)?)
 }
 
 fn sync(request: &Request) -> Result<u8, Failure> {
@@ -196,8 +204,9 @@ fn sync(request: &Request) -> Result<u8, Failure> {
             "Can't locate revision identified by '{version}'"
         )));
     }
-    let mut conn = open(request)?;
-    db::sync(&mut conn)?;
+    let target = target(request)?;
+    let mut conn = db::open(&target)?;
+    db::sync(&mut conn, &target)?;
     let revision = db::version(&mut conn)?.unwrap_or_default();
     say(&format!(
         "Upgraded database to: {revision}, current revision(s): {revision}"
@@ -205,7 +214,7 @@ fn sync(request: &Request) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn version(conn: &mut SqliteConnection) -> Result<u8, Failure> {
+fn version(conn: &mut Conn) -> Result<u8, Failure> {
     match db::version(conn)? {
         Some(revision) => say(&revision),
         None => say(
@@ -217,7 +226,7 @@ fn version(conn: &mut SqliteConnection) -> Result<u8, Failure> {
     Ok(0)
 }
 
-fn check(conn: &mut SqliteConnection) -> Result<u8, Failure> {
+fn check(conn: &mut Conn) -> Result<u8, Failure> {
     if db::condition(conn)? == Condition::Current {
         say("Database is up to date. No upgrades needed.");
         return Ok(0);
@@ -259,15 +268,21 @@ fn purge(request: &Request) -> Result<u8, Failure> {
     }
     let (age, rows) = limits(&age, &rows)?;
     let mut conn = open(request)?;
-    if db::condition(&mut conn)? != Condition::Current {
-        return Err(Failure::Failed(
-            "the tables are not complete: run glance-manage db_sync".to_owned(),
-        ));
-    }
+    current(&mut conn)?;
     for (table, count) in db::purge(&mut conn, age, rows)? {
         complain(&format!("Deleted {count} row(s) from table {table}"));
     }
     Ok(0)
+}
+
+/// Refuses tables that are not as this program needs them.
+fn current(conn: &mut Conn) -> Result<(), Failure> {
+    match db::condition(conn)? {
+        Condition::Current => Ok(()),
+        _ => Err(Failure::Failed(
+            "the tables are not complete: run glance-manage db_sync".to_owned(),
+        )),
+    }
 }
 
 /// Checks both numbers, with Glance's words.

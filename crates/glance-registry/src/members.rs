@@ -1,6 +1,5 @@
 //! The calls about members, under the names of Glance's actions.
 
-use diesel::sqlite::SqliteConnection;
 use glance_core::fault::Fault;
 use glance_core::identity::Identity;
 use glance_core::wire::{self, Members, SharedImages};
@@ -8,7 +7,7 @@ use serde_json::Value;
 
 use crate::answer::Answer;
 use crate::app::{App, Call};
-use crate::db::{self, DbError, MemberChange};
+use crate::db::{self, Conn, DbError, MemberChange};
 use crate::error::Refusal;
 
 /// `GET /images/ID/members`.
@@ -32,7 +31,7 @@ pub(crate) async fn index_shared_images(
     let (caller, member) = (call.caller, id.to_owned());
     let shared = app
         .db
-        .read(move |conn| db::shared_images(conn, &caller, &member))
+        .look(move |conn| db::shared_images(conn, &caller, &member))
         .await?;
     Answer::json(&SharedImages {
         shared_images: shared,
@@ -50,7 +49,7 @@ pub(crate) async fn update_all(app: &App, call: Call, id: &str) -> Result<Answer
         id,
         changes,
         move |conn, caller, image, changes| {
-            db::replace_members(conn, caller, image, &changes, quota)
+            db::replace_members(conn, caller, image, changes, quota)
         },
     )
     .await
@@ -75,7 +74,7 @@ pub(crate) async fn update(
         call.caller,
         id,
         wanted,
-        move |conn, caller, image, wanted| db::add_member(conn, caller, image, &wanted, quota),
+        move |conn, caller, image, wanted| db::add_member(conn, caller, image, wanted, quota),
     )
     .await
 }
@@ -108,14 +107,14 @@ async fn change<T, F>(
 ) -> Result<Answer, Refusal>
 where
     T: Send + 'static,
-    F: FnOnce(&mut SqliteConnection, &Identity, &str, T) -> Result<(), DbError> + Send + 'static,
+    F: Fn(&mut Conn, &Identity, &str, &T) -> Result<(), DbError> + Send + 'static,
 {
     let image = id.to_owned();
     match wanted {
         Ok(wanted) => {
             let made = app
                 .db
-                .write(move |conn| make(conn, &caller, &image, wanted))
+                .write(move |conn| make(conn, &caller, &image, &wanted))
                 .await;
             made.map_err(|error| named(error, id))?;
             Ok(Answer::Nothing)

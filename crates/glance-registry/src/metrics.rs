@@ -138,7 +138,7 @@ async fn refresh(app: &Data<App>, counts: &Arc<Mutex<Counts>>) {
     let (app, counts) = (app.clone(), Arc::clone(counts));
     let count = tokio::spawn(async move {
         let began = Instant::now();
-        let outcome = app.db.read(db::images_by_status).await;
+        let outcome = app.db.look(db::images_by_status).await;
         lock(&counts).end(outcome, began);
     });
     // It goes on if it takes longer.

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use diesel::sqlite::SqliteConnection;
 use glance_core::identity::Identity;
 use glance_core::query::{PROPERTY_PREFIX, SortDirection, SortKey};
 use glance_core::timestamp::Timestamp;
@@ -10,7 +9,7 @@ use percent_encoding::percent_decode_str;
 use uuid::Uuid;
 
 use crate::app::{Settings, undecodable};
-use crate::db::{self, DbError, Deleted, Filters, Page, Scope, SqlTime, TextFilter};
+use crate::db::{self, Conn, DbError, Deleted, Filters, Page, Scope, SqlTime, TextFilter};
 use crate::error::Refusal;
 use crate::isotime;
 
@@ -28,20 +27,16 @@ pub(crate) struct ListQuery {
 
 impl ListQuery {
     /// The page that is meant. [`DbError::NotFound`] and [`DbError::Hidden`] are about the marker.
-    pub(crate) fn page(
-        self,
-        conn: &mut SqliteConnection,
-        caller: &Identity,
-    ) -> Result<Page, DbError> {
+    pub(crate) fn page(&self, conn: &mut Conn, caller: &Identity) -> Result<Page, DbError> {
         let show_deleted = self.deleted != Deleted::No;
         let marker = match &self.marker {
             Some(id) => Some(db::position(conn, caller, id, show_deleted, self.sort)?),
             None => None,
         };
         Ok(Page {
-            scope: self.scope,
+            scope: self.scope.clone(),
             deleted: self.deleted,
-            filters: self.filters,
+            filters: self.filters.clone(),
             sort: self.sort,
             direction: self.direction,
             marker,

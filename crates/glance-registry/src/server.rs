@@ -15,10 +15,11 @@ use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, Settings};
-use crate::db::{Db, OpenError, Target, UrlError};
+use crate::db::{Db, OpenError, UrlError};
+use crate::door::Door;
 use crate::listen::listen;
-use crate::metrics;
 use crate::tls::{self, TlsFileError};
+use crate::{metrics, storage};
 
 /// Why the daemon cannot run.
 #[derive(Debug, Error)]
@@ -60,11 +61,13 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
     }
     let config = loaded.config;
     warn_of_strangers(&config);
-    let target = Target::parse(
-        config.database.connection.reveal(),
-        config.database.sqlite_synchronous,
-    )?;
-    let db = Db::open(&target, config.service.database_threads.get())?;
+    let target = storage::target(&config.database)?;
+    let threads = config.service.database_threads.get();
+    let mut db = Db::open(&target, storage::limits(&config.database, &target, threads))?;
+    if let Some(replica) = storage::replica(&config.database)? {
+        let limits = storage::limits(&config.database, &replica, threads);
+        db = db.with_replica(replica, limits)?;
+    }
     let auth = glance_auth::from_config(
         config.paste_deploy.flavor.auth,
         &config.access,
@@ -98,14 +101,14 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
         metrics::serve(listener, app.clone()).map_err(ServerError::Serve)?;
     }
     actix_web::rt::System::new().block_on(async {
-        let address = format!("{}:{}", config.listen.bind_host, config.listen.bind_port);
+        let address = config.listen.place();
         let server = listen(&config, tls.clone(), app.clone());
-        let server = server.map_err(|source| ServerError::Bind {
+        let (server, door) = server.map_err(|source| ServerError::Bind {
             address: address.clone(),
             source,
         })?;
         let patience = config.service.shutdown_timeout;
-        let stop = stop_when_told(patience, app.clone(), server.handle())?;
+        let stop = stop_when_told(patience, app.clone(), server.handle(), door)?;
         let secured = if tls.is_some() { ", with TLS" } else { "" };
         let reloads = reload_on_hangup(args.clone(), config.clone(), app, tls)?;
         if let Err(error) = ready::announce() {
@@ -124,11 +127,10 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
 fn warn_of_strangers(config: &RegistryConfig) {
     if config.believes_strangers() {
         log::warn!(
-            "whoever reaches {}:{} is believed to be whoever he says he is, an administrator too: \
+            "whoever reaches {} is believed to be whoever he says he is, an administrator too: \
              listen on a loopback address, or set [service] registry_secret in both daemons' files, \
              or ca_file, so that clients need a certificate",
-            config.listen.bind_host,
-            config.listen.bind_port
+            config.listen.place()
         );
     }
 }
@@ -141,12 +143,14 @@ fn settings(config: &RegistryConfig) -> Settings {
     }
 }
 
-/// SIGTERM and SIGINT: no new connections; requests that run finish, if they do in time. Connections
-/// that idle are closed then: actix alone would wait for their peers.
+/// SIGTERM and SIGINT: no new connections, so that clients go to another registry at once; requests
+/// that run finish, if they do in time. Connections that idle are closed then: actix alone would wait
+/// for their peers.
 fn stop_when_told(
     patience: Duration,
     app: Data<App>,
     server: ServerHandle,
+    door: Door,
 ) -> Result<tokio::task::JoinHandle<()>, ServerError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServerError::Serve)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Serve)?;
@@ -157,6 +161,9 @@ fn stop_when_told(
         }
         app.stopping.store(true, Ordering::SeqCst);
         server.pause().await;
+        // The thread that accepts is told, and has not heard it yet.
+        actix_web::rt::time::sleep(Duration::from_millis(5)).await;
+        drop(door);
         let end = Instant::now() + patience;
         loop {
             // A moment for the last answer to leave, and for requests that were just accepted.

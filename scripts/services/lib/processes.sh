@@ -23,12 +23,15 @@ lives() {
     { read -r pid since <"$DIRECTORY/run/$1"; } 2>/dev/null && [ -n "$since" ] && [ "$(born "$pid")" = "$since" ]
 }
 
+# What asks a process to end, where TERM is not right.
+declare -A STOP_SIGNAL=()
+
 # halt NAME...: ends them all, by force after five seconds.
 halt() {
     local name pid left end=$((SECONDS + 5))
     for name; do
         # Even what a test has stopped for a while.
-        if lives "$name"; then kill -TERM "$pid" && kill -CONT "$pid" || true; fi
+        if lives "$name"; then kill -s "${STOP_SIGNAL[$name]:-TERM}" "$pid" && kill -CONT "$pid" || true; fi
     done 2>/dev/null
     while :; do
         left=

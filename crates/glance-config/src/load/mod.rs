@@ -40,9 +40,9 @@ pub fn load_api(args: &Args) -> Result<Loaded<ApiConfig>, ConfigError> {
                 .to_owned(),
         ));
     }
-    let (listen, registry) = (&loaded.config.listen, &loaded.config.registry);
-    refuse(listen.conflict().or_else(|| registry.conflict()))?;
-    loaded.warnings.extend(listen.remark().map(Warning::Remark));
+    refuse(loaded.config.conflict())?;
+    let remark = loaded.config.listen.remark();
+    loaded.warnings.extend(remark.map(Warning::Remark));
     Ok(loaded)
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use super::*;
 use crate::manual;
 use crate::paste_deploy::AuthFlavor;
+use crate::registry_client::RegistryAddress;
 
 /// A configuration directory with one file.
 struct Case {
@@ -360,6 +361,9 @@ fn one_file_makes_both_daemons_an_image_service_for_synnefo() {
     assert!(registry.listen.bind_host.is_loopback());
     assert_eq!(registry.listen.bind_port, 9191);
     let api = api.config;
-    assert_eq!(api.registry.base_url(), "http://127.0.0.1:9191");
+    assert_eq!(
+        api.registry.addresses(),
+        [RegistryAddress::Url("http://127.0.0.1:9191".to_owned())]
+    );
     assert!(api.registry.send_identity_headers && api.astakos.auth_url.is_some());
 }

@@ -1,18 +1,25 @@
 //! The arms of a list's statement: a source, an index to read it by, and where to begin.
 
-use diesel::sqlite::SqliteConnection;
 use glance_core::query::{SortDirection, SortKey};
 
 use super::conditions::{Conditions, filters, segments};
+use super::conn::Conn;
+use super::dialect::Engine;
 use super::error::DbError;
-use super::list::{Page, Size, is_small};
+use super::list::Page;
 use super::scope::{Deleted, Scope, TextFilter};
+use super::sizes::is_small;
 use super::statement::{Bind, Statement};
 
-/// So many rows that a filter finds are sorted rather than walked through in order.
-const SMALL: i64 = 1000;
-/// So many shared images of a tenant are sorted; each takes a look-up that walking does not.
-const FEW_SHARED: i64 = 200;
+/// So many rows that are found otherwise than in a page's order are sorted for it.
+const FEW: i64 = 200;
+/// So many are sorted, too, where a walk in order may find them at the end of [`MANY`] others.
+const SOME: i64 = 2000;
+/// More than can be walked through for a page.
+const MANY: i64 = 10_000;
+
+/// All visibilities but the public one.
+const HIDDEN: [&str; 3] = ["private", "shared", "community"];
 
 /// Where images of a list come from. Sources of one list never share an image.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -21,8 +28,8 @@ enum Source<'a> {
     Visible(&'static str),
     /// Community images of one owner.
     Community(&'a str),
-    /// One owner's, public ones excepted.
-    Own(&'a str),
+    /// One owner's, public ones excepted, or those of one visibility.
+    Own(&'a str, Option<&'static str>),
     /// Those shared with a tenant that has few: found by the tenant, then sorted.
     SharedFew(&'a str),
     /// Those shared with a tenant that has many: found among all that are shared, in order.
@@ -33,54 +40,52 @@ enum Source<'a> {
 
 /// The statement for a page, or none when it can only be empty.
 pub(super) fn statement<Columns>(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     page: &Page,
     columns: &str,
 ) -> Result<Option<Statement<Columns>>, DbError> {
     if page.filters.impossible || page.limit == 0 {
         return Ok(None);
     }
-    let mut arms: Vec<String> = Vec::new();
-    let mut binds: Vec<Bind> = Vec::new();
+    let engine = conn.engine();
+    // No text of PostgreSQL's holds NUL, and it takes none to compare with.
+    if engine == Engine::Postgres && page.filters.any_nul() {
+        return Ok(None);
+    }
+    let mut arms: Vec<Conditions> = Vec::new();
     for source in sources(conn, page)? {
         for flag in page.deleted.flags() {
             // Memberships and properties go with their image.
             if *flag == 1
                 && !matches!(
                     source,
-                    Source::Visible(_) | Source::Own(_) | Source::Community(_)
+                    Source::Visible(_) | Source::Own(..) | Source::Community(_)
                 )
             {
                 continue;
             }
-            let Some(index) = driver(conn, page, source, *flag)? else {
-                continue;
-            };
-            for segment in segments(page) {
+            let index = driver(conn, page, source, *flag == 1)?;
+            for segment in segments(engine, page) {
                 let mut arm = Conditions::default();
-                let table = base(source, *flag, index, &mut arm);
+                let table = base(engine, source, *flag == 1, index, &mut arm);
                 if matches!(source, Source::Property(..)) {
-                    whose(&page.scope, &mut arm);
+                    whose(engine, &page.scope, &mut arm);
                 }
                 if page.deleted == Deleted::No {
                     arm.add("i.status <> 'killed'");
                 }
                 arm.append(segment);
-                filters(&page.filters, &mut arm);
-                arms.push(format!("SELECT {columns} FROM {table} WHERE {}", arm.text));
-                binds.extend(arm.binds);
+                filters(engine, &page.filters, index, &mut arm);
+                arm.text = format!("SELECT {columns} FROM {table} WHERE {}", arm.text);
+                arms.push(arm);
             }
         }
     }
     if arms.is_empty() {
         return Ok(None);
     }
-    binds.push(Bind::from(page.limit));
-    let sql = format!(
-        "{} ORDER BY {} LIMIT ?",
-        arms.join(" UNION ALL "),
-        order(page, columns)
-    );
+    let order = order(engine, page, columns);
+    let Conditions { text: sql, binds } = engine.merged(&arms, &order, page.limit);
     Ok(Some(if is_common(page) {
         Statement::kept(sql, binds)
     } else {
@@ -88,41 +93,49 @@ pub(super) fn statement<Columns>(
     }))
 }
 
-/// Whether the statement's text is one of the few dozen that are worth keeping prepared.
+/// Whether the statement's text is one of those that are worth keeping prepared: a few dozen are in
+/// use, and there can be no more than some hundred.
 fn is_common(page: &Page) -> bool {
-    page.deleted == Deleted::No
-        && page.sort == SortKey::CreatedAt
-        && page.filters.properties.is_empty()
-        && page.filters.count() <= usize::from(page.marker.is_none())
-        && page
-            .filters
+    let filters = &page.filters;
+    if filters.count() == 0 && page.deleted == Deleted::No {
+        return true;
+    }
+    let range = filters.size_min.is_some() && filters.size_max.is_some();
+    page.sort == SortKey::CreatedAt
+        && page.marker.is_none()
+        && filters.count() <= 1 + usize::from(range)
+        && filters
             .texts()
             .all(|(_, filter)| matches!(filter, TextFilter::Is(_)))
 }
 
-fn sources<'a>(conn: &mut SqliteConnection, page: &'a Page) -> Result<Vec<Source<'a>>, DbError> {
+fn sources<'a>(conn: &mut Conn, page: &'a Page) -> Result<Vec<Source<'a>>, DbError> {
+    let engine = conn.engine();
     for (name, value) in &page.filters.properties {
-        let mut found = Conditions::default();
-        let table = base(Source::Property(name, value), 0, SortKey::Id, &mut found);
-        let table = table.split(" CROSS JOIN ").next().unwrap_or_default();
-        let text = "p.name = ? AND p.value = ? AND p.deleted = 0";
-        match is_small(conn, &format!("{table} WHERE {text}"), found.binds, SMALL)? {
-            Size::Empty => return Ok(Vec::new()),
-            Size::Small => return Ok(vec![Source::Property(name, value)]),
-            Size::Large => {}
+        let found = engine.property("p", name, value);
+        let table = format!(
+            "image_properties p {} WHERE {}",
+            engine.by_index("ix_list_properties"),
+            found.text
+        );
+        if is_small(conn, &table, found.binds, SOME)? {
+            return Ok(vec![Source::Property(name, value)]);
         }
     }
     Ok(match &page.scope {
         Scope::Tenant(None) => vec![Source::Visible("public")],
         Scope::Tenant(Some(owner)) => {
-            let mut sources = vec![Source::Visible("public"), Source::Own(owner)];
-            let members =
-                "image_members m INDEXED BY ix_list_members WHERE m.member = ? AND m.deleted = 0";
-            match is_small(conn, members, vec![Bind::from(owner.as_str())], FEW_SHARED)? {
-                Size::Empty => {}
-                Size::Small => sources.push(Source::SharedFew(owner)),
-                Size::Large => sources.push(Source::SharedMany(owner)),
+            let shared = match shares_few(conn, owner)? {
+                true => Source::SharedFew(owner),
+                false => Source::SharedMany(owner),
+            };
+            let mut sources = vec![Source::Visible("public")];
+            match engine {
+                // Without partial indexes, a walk would pass over the public ones.
+                Engine::Mysql => sources.extend(HIDDEN.map(|of| Source::Own(owner, Some(of)))),
+                _ => sources.push(Source::Own(owner, None)),
             }
+            sources.push(shared);
             sources
         }
         Scope::NotPublic(owner) => not_public(owner.as_deref()),
@@ -134,6 +147,28 @@ fn sources<'a>(conn: &mut SqliteConnection, page: &'a Page) -> Result<Vec<Source
     })
 }
 
+/// Whether the images that are shared with a tenant are better sorted than found among all.
+fn shares_few(conn: &mut Conn, tenant: &str) -> Result<bool, DbError> {
+    let engine = conn.engine();
+    let live = engine.flag(false);
+    let index = engine.by_index("ix_list_members");
+    let theirs = format!("image_members m {index} WHERE m.member = ? AND m.deleted = {live}");
+    let index = engine.by_index("ix_list_visible_id");
+    let all = format!("images i {index} WHERE i.visibility = 'shared' AND i.deleted = {live}");
+    is_sorted(conn, (theirs, vec![Bind::from(tenant)]), (all, Vec::new()))
+}
+
+/// Whether rows that were found among all of their source are better sorted for a page than met with
+/// on a walk through all of them, in order.
+fn is_sorted(
+    conn: &mut Conn,
+    (found, binds): (String, Vec<Bind>),
+    (all, of_all): (String, Vec<Bind>),
+) -> Result<bool, DbError> {
+    Ok(is_small(conn, &found, binds.clone(), FEW)?
+        || (is_small(conn, &found, binds, SOME)? && !is_small(conn, &all, of_all, MANY)?))
+}
+
 fn not_public(owner: Option<&str>) -> Vec<Source<'_>> {
     let mut sources = vec![Source::Visible("shared"), Source::Visible("private")];
     sources.extend(owner.map(Source::Community));
@@ -141,70 +176,126 @@ fn not_public(owner: Option<&str>) -> Vec<Source<'_>> {
 }
 
 /// The table to read, with its index, and the conditions that make the source.
-fn base(source: Source<'_>, deleted: u8, index: SortKey, arm: &mut Conditions) -> String {
-    let index = index.as_str();
-    let visible = format!("images i INDEXED BY ix_list_visible_{index}");
+fn base(
+    engine: Engine,
+    source: Source<'_>,
+    deleted: bool,
+    key: SortKey,
+    arm: &mut Conditions,
+) -> String {
+    let key = key.as_str();
+    let flag = engine.flag(deleted);
+    let visible = format!(
+        "images i {}",
+        engine.by_index(&format!("ix_list_visible_{key}"))
+    );
     match source {
         Source::Visible(visibility) => {
             arm.add(&format!(
-                "i.visibility = '{visibility}' AND i.deleted = {deleted}"
+                "i.visibility = '{visibility}' AND i.deleted = {flag}"
             ));
             visible
         }
         Source::Community(owner) => {
             arm.with(
-                &format!("i.visibility = 'community' AND i.deleted = {deleted} AND i.owner = ?"),
+                &format!("i.visibility = 'community' AND i.deleted = {flag} AND i.owner = ?"),
                 owner,
             );
             visible
         }
-        Source::Own(owner) => {
+        Source::Own(owner, visibility) => {
+            let visibility = match visibility {
+                Some(visibility) => format!("= '{visibility}'"),
+                None => "<> 'public'".to_owned(),
+            };
             arm.with(
-                &format!("i.owner = ? AND i.deleted = {deleted} AND i.visibility <> 'public'"),
+                &format!("i.owner = ? AND i.deleted = {flag} AND i.visibility {visibility}"),
                 owner,
             );
-            format!("images i INDEXED BY ix_list_own_{index}")
+            format!(
+                "images i {}",
+                engine.by_index(&format!("ix_list_own_{key}"))
+            )
+        }
+        // PostgreSQL may choose to walk through all that is shared, where it is not told what to find.
+        Source::SharedFew(member) if engine == Engine::Postgres => {
+            let ids =
+                format!("SELECT image_id FROM image_members WHERE member = ? AND deleted = {flag}");
+            arm.with(&format!("i.id = ANY (ARRAY({ids}))"), member);
+            // Cast, so that no index of what is shared seems of use.
+            shared_with_others(engine, "CAST(i.visibility AS TEXT)", member, arm);
+            "images i".to_owned()
+        }
+        Source::Property(name, value) if engine == Engine::Postgres => {
+            let found = engine.property("p", name, value);
+            let ids = format!(
+                "SELECT p.image_id FROM image_properties p WHERE {}",
+                found.text
+            );
+            arm.add(&format!("i.id = ANY (ARRAY({ids})) AND i.deleted = {flag}"));
+            arm.binds.extend(found.binds);
+            "images i".to_owned()
         }
         Source::SharedFew(member) => {
-            // A table that Glance wrote may hold a membership twice.
-            let members = "(SELECT DISTINCT image_id FROM image_members INDEXED BY ix_list_members \
-                 WHERE member = ? AND deleted = 0) m";
             arm.binds.push(Bind::from(member));
-            arm.with(
-                "i.visibility = 'shared' AND i.deleted = 0 AND i.owner IS NOT ?",
-                member,
-            );
-            format!("{members} CROSS JOIN images i ON i.id = m.image_id")
+            shared_with_others(engine, "i.visibility", member, arm);
+            // A table that Glance wrote may hold a membership twice.
+            format!(
+                "(SELECT DISTINCT image_id FROM image_members {} WHERE member = ? AND deleted = {flag}) m \
+                 {} images i {} ON i.id = m.image_id",
+                engine.by_index("ix_list_members"),
+                engine.then_join(),
+                engine.by_id()
+            )
         }
         Source::SharedMany(member) => {
-            arm.with(
-                "i.visibility = 'shared' AND i.deleted = 0 AND i.owner IS NOT ?",
-                member,
-            );
-            arm.with(IS_MEMBER, member);
+            shared_with_others(engine, "i.visibility", member, arm);
+            arm.with(&is_member(engine), member);
             visible
         }
         Source::Property(name, value) => {
-            arm.with("p.name = ?", name);
-            arm.with("p.value = ? AND p.deleted = 0 AND i.deleted = 0", value);
-            "image_properties p INDEXED BY ix_list_properties CROSS JOIN images i ON i.id = p.image_id"
-                .to_owned()
+            arm.append(engine.property("p", name, value));
+            arm.add(&format!("i.deleted = {flag}"));
+            format!(
+                "image_properties p {} {} images i {} ON i.id = p.image_id",
+                engine.by_index("ix_list_properties"),
+                engine.then_join(),
+                engine.by_id()
+            )
         }
     }
 }
 
-const IS_MEMBER: &str = "EXISTS (SELECT 1 FROM image_members o WHERE o.image_id = i.id \
-     AND o.member = ? AND o.deleted = 0)";
+/// Shared images that the member does not own as well.
+fn shared_with_others(engine: Engine, visibility: &str, member: &str, arm: &mut Conditions) {
+    arm.with(
+        &format!(
+            "{visibility} = 'shared' AND i.deleted = {} AND {}",
+            engine.flag(false),
+            engine.is_not("i.owner")
+        ),
+        member,
+    );
+}
+
+fn is_member(engine: Engine) -> String {
+    format!(
+        "EXISTS (SELECT 1 FROM image_members o WHERE o.image_id = i.id \
+         AND o.member = ? AND o.deleted = {}{})",
+        engine.flag(false),
+        engine.for_each()
+    )
+}
 
 /// Whose images, as a condition on few rows that were found otherwise.
-fn whose(scope: &Scope, arm: &mut Conditions) {
+fn whose(engine: Engine, scope: &Scope, arm: &mut Conditions) {
     let (Scope::Tenant(owner) | Scope::NotPublic(owner) | Scope::Everything(owner)) = scope;
     match (scope, owner) {
         (Scope::Tenant(None), _) => arm.add("i.visibility = 'public'"),
         (Scope::Tenant(_), Some(owner)) => {
             arm.with("(i.visibility = 'public' OR i.owner = ?", owner);
             arm.text.push_str(" OR (i.visibility = 'shared'");
-            arm.with(IS_MEMBER, owner);
+            arm.with(&is_member(engine), owner);
             arm.text.push_str("))");
         }
         (_, Some(owner)) => arm.with("(i.visibility <> 'community' OR i.owner = ?)", owner),
@@ -216,40 +307,36 @@ fn whose(scope: &Scope, arm: &mut Conditions) {
 }
 
 /// The key of the index to read a source by: the page's own order, unless a filter leaves so few
-/// images that they are better found by it and sorted. None: the filter leaves none.
+/// images that they are better found by it and sorted.
 fn driver(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     page: &Page,
     source: Source<'_>,
-    deleted: u8,
-) -> Result<Option<SortKey>, DbError> {
+    deleted: bool,
+) -> Result<SortKey, DbError> {
     if matches!(source, Source::SharedFew(_) | Source::Property(..)) {
-        return Ok(Some(page.sort));
+        return Ok(page.sort);
     }
     for (key, text, values) in selections(page) {
         // Within one value, each index is in the default order already.
         if page.sort == SortKey::CreatedAt && text.ends_with(" = ?") {
-            return Ok(Some(key));
+            return Ok(key);
         }
         if key == page.sort {
-            return Ok(Some(key));
+            return Ok(key);
         }
-        let mut found = Conditions::default();
-        let table = base(source, deleted, key, &mut found);
-        found.add(&text);
-        found.binds.extend(values);
-        match is_small(
-            conn,
-            &format!("{table} WHERE {}", found.text),
-            found.binds,
-            SMALL,
-        )? {
-            Size::Empty => return Ok(None),
-            Size::Small => return Ok(Some(key)),
-            Size::Large => {}
+        let mut all = Conditions::default();
+        let table = base(conn.engine(), source, deleted, key, &mut all);
+        let selection =
+            |among: &Conditions| (format!("{table} WHERE {}", among.text), among.binds.clone());
+        let all_of_it = selection(&all);
+        all.add(&text);
+        all.binds.extend(values);
+        if is_sorted(conn, selection(&all), all_of_it)? {
+            return Ok(key);
         }
     }
-    Ok(Some(page.sort))
+    Ok(page.sort)
 }
 
 /// Filters that an index can find images by, as its key, a condition and the condition's values.
@@ -268,7 +355,7 @@ fn selections(page: &Page) -> Vec<(SortKey, String, Vec<Bind>)> {
         found.push((
             SortKey::UpdatedAt,
             "i.updated_at > ?".to_owned(),
-            vec![Bind::from(time.as_str())],
+            vec![Bind::from(time)],
         ));
     }
     let mut size = Conditions::default();
@@ -281,7 +368,8 @@ fn selections(page: &Page) -> Vec<(SortKey, String, Vec<Bind>)> {
 }
 
 /// The order, by the columns' places: a merged statement knows no other names.
-fn order(page: &Page, columns: &str) -> String {
+pub(super) fn order(engine: Engine, page: &Page, columns: &str) -> String {
+    let ascending = page.direction == SortDirection::Ascending;
     let direction = match page.direction {
         SortDirection::Ascending => "ASC",
         SortDirection::Descending => "DESC",
@@ -290,7 +378,9 @@ fn order(page: &Page, columns: &str) -> String {
         let at = columns
             .split(", ")
             .position(|column| column.trim() == format!("i.{}", key.as_str()));
-        format!("{} {direction}", at.map_or(1, |at| at + 1))
+        let nullable = !matches!(key, SortKey::Id | SortKey::CreatedAt | SortKey::Status);
+        let nulls = engine.nulls_least(ascending, nullable);
+        format!("{} {direction}{nulls}", at.map_or(1, |at| at + 1))
     };
     let keys: &[SortKey] = match page.sort {
         SortKey::Id => &[SortKey::Id],

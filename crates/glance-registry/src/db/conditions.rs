@@ -2,6 +2,7 @@
 
 use glance_core::query::{SortDirection, SortKey};
 
+use super::dialect::Engine;
 use super::list::{Page, Position};
 use super::scope::{Filters, TextFilter};
 use super::statement::Bind;
@@ -46,18 +47,22 @@ impl Conditions {
     }
 }
 
-/// Adds what images must be like.
-pub(super) fn filters(filters: &Filters, to: &mut Conditions) {
+/// Adds what images must be like, which are read by the index of `driver`.
+pub(super) fn filters(engine: Engine, filters: &Filters, driver: SortKey, to: &mut Conditions) {
     for (column, filter) in filters.texts() {
+        let name = match column == driver.as_str() {
+            true => format!("i.{column}"),
+            false => engine.aside_text(&format!("i.{column}")),
+        };
         match filter {
-            TextFilter::Is(value) => to.with(&format!("i.{column} = ?"), value),
+            TextFilter::Is(value) => to.with(&format!("{name} = ?"), value),
             TextFilter::In(values) => {
                 // SQLite finds no plan for an empty list with a fixed index; NULL is equal to nothing.
                 let places = match values.len() {
                     0 => "NULL".to_owned(),
                     count => vec!["?"; count].join(", "),
                 };
-                to.add(&format!("i.{column} IN ({places})"));
+                to.add(&format!("{name} IN ({places})"));
                 to.binds
                     .extend(values.iter().map(|value| Bind::from(value.as_str())));
             }
@@ -65,24 +70,35 @@ pub(super) fn filters(filters: &Filters, to: &mut Conditions) {
     }
     to.number("i.min_ram = ?", filters.min_ram);
     to.number("i.min_disk = ?", filters.min_disk);
-    to.number("i.size >= ?", filters.size_min);
-    to.number("i.size <= ?", filters.size_max);
-    to.number("i.protected = ?", filters.protected.map(i64::from));
+    let size = match driver {
+        SortKey::Size => "i.size".to_owned(),
+        _ => engine.aside_number("i.size"),
+    };
+    to.number(&format!("{size} >= ?"), filters.size_min);
+    to.number(&format!("{size} <= ?"), filters.size_max);
+    if let Some(protected) = filters.protected {
+        to.add("i.protected = ?");
+        to.binds.push(Bind::from(protected));
+    }
     if let Some(time) = &filters.changes_since {
-        to.with("i.updated_at > ?", time.as_str());
+        let updated_at = match driver {
+            SortKey::UpdatedAt => "i.updated_at".to_owned(),
+            _ => engine.aside_time("i.updated_at"),
+        };
+        to.add(&format!("{updated_at} > ?"));
+        to.binds.push(Bind::from(time));
     }
     for (name, value) in &filters.properties {
-        to.with(
-            "EXISTS (SELECT 1 FROM image_properties q WHERE q.image_id = i.id AND q.name = ?",
-            name,
-        );
-        to.with("q.value = ? AND q.deleted = 0)", value);
+        to.add("EXISTS (SELECT 1 FROM image_properties q WHERE q.image_id = i.id");
+        to.append(engine.property("q", name, value));
+        to.text.push_str(engine.for_each());
+        to.text.push(')');
     }
 }
 
 /// The parts of the order that come after the marker, each a range of the index: nulls come first
 /// when ascending and last when descending, and no range holds both them and values.
-pub(super) fn segments(page: &Page) -> Vec<Conditions> {
+pub(super) fn segments(engine: Engine, page: &Page) -> Vec<Conditions> {
     let Some(marker) = &page.marker else {
         return vec![Conditions::default()];
     };
@@ -90,38 +106,33 @@ pub(super) fn segments(page: &Page) -> Vec<Conditions> {
         SortDirection::Ascending => ">",
         SortDirection::Descending => "<",
     };
-    let mut rest = Conditions::default();
-    rest.with(
-        &format!("(i.created_at, i.id) {after} (?, ?)"),
-        marker.created_at.as_str(),
-    );
-    rest.binds.push(Bind::from(marker.id.as_str()));
+    let rest = vec![
+        Bind::from(&marker.created_at),
+        Bind::from(marker.id.as_str()),
+    ];
     match page.sort {
-        SortKey::CreatedAt => vec![rest],
+        SortKey::CreatedAt => vec![engine.beyond(&["i.created_at", "i.id"], after, rest)],
         SortKey::Id => {
-            let mut range = Conditions::default();
-            range.with(&format!("i.id {after} ?"), &marker.id);
-            vec![range]
+            vec![engine.beyond(&["i.id"], after, vec![Bind::from(marker.id.as_str())])]
         }
-        key => by_key(page, key.as_str(), after, marker, rest),
+        key => by_key(engine, page, key.as_str(), after, marker, rest),
     }
 }
 
 fn by_key(
+    engine: Engine,
     page: &Page,
     key: &str,
     after: &str,
     marker: &Position,
-    mut rest: Conditions,
+    rest: Vec<Bind>,
 ) -> Vec<Conditions> {
     let mut segments = Vec::new();
     match &marker.key {
         Some(value) => {
-            let mut range = Conditions::default();
-            range.add(&format!("(i.{key}, i.created_at, i.id) {after} (?, ?, ?)"));
-            range.binds.push(Bind::from(value));
-            range.binds.append(&mut rest.binds);
-            segments.push(range);
+            let columns = [&*format!("i.{key}"), "i.created_at", "i.id"];
+            let values = [Bind::from(value)].into_iter().chain(rest).collect();
+            segments.push(engine.beyond(&columns, after, values));
             if page.direction == SortDirection::Descending && page.sort != SortKey::Status {
                 let mut nulls = Conditions::default();
                 nulls.add(&format!("i.{key} IS NULL"));
@@ -131,17 +142,11 @@ fn by_key(
         None => {
             let mut nulls = Conditions::default();
             nulls.add(&format!("i.{key} IS NULL"));
-            nulls.append(rest);
+            nulls.append(engine.beyond(&["i.created_at", "i.id"], after, rest));
             segments.push(nulls);
             if page.direction == SortDirection::Ascending {
-                // The least value of its type: a range that begins behind the nulls.
-                let least = if page.sort == SortKey::Size {
-                    "-9223372036854775808"
-                } else {
-                    "''"
-                };
                 let mut values = Conditions::default();
-                values.add(&format!("i.{key} >= {least}"));
+                values.add(&engine.any_value(&format!("i.{key}"), page.sort == SortKey::Size));
                 segments.push(values);
             }
         }

@@ -56,12 +56,34 @@ pub enum DbError {
     /// The database cannot do it now: locked, full, read-only, overloaded or closing.
     #[error("the database cannot be used now: {0}")]
     Unavailable(String),
+    /// A deadlock, another change at the same time, or a connection that was lost: trying again may
+    /// well help. It never leaves this module's threads.
+    #[error("the change was interrupted: {0}")]
+    Interrupted(String),
     /// The database refused what should have worked.
     #[error("the database failed")]
     Failed(#[source] DieselError),
 }
 
 impl DbError {
+    /// Whether the same change may be tried again.
+    pub(super) fn is_passing(&self) -> bool {
+        match self {
+            Self::Interrupted(_) => true,
+            // Two made the same row at once; the second look finds it.
+            Self::Failed(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => true,
+            _ => false,
+        }
+    }
+
+    /// What the caller is told after the last attempt.
+    pub(super) fn at_last(self) -> Self {
+        match self {
+            Self::Interrupted(reason) => Self::Unavailable(reason),
+            other => other,
+        }
+    }
+
     /// More members than an image may have.
     pub(crate) fn too_many_members(attempted: u64, maximum: u64) -> Self {
         Self::TooMany {
@@ -81,8 +103,8 @@ impl DbError {
     }
 }
 
-/// What SQLite says when it is not the statement's fault.
-const TROUBLES: [&str; 11] = [
+/// What engines say when it is not the statement's fault.
+const TROUBLES: [&str; 18] = [
     "locked",
     "busy",
     "full",
@@ -94,13 +116,82 @@ const TROUBLES: [&str; 11] = [
     "not a database",
     "authorization denied",
     "interrupted",
+    "statement timeout",
+    "lock timeout",
+    "Lock wait timeout",
+    "max_statement_time",
+    "maximum statement execution time",
+    "read-only",
+    "No space left",
 ];
+
+/// What servers say of changes that got in each other's way.
+const CLASHES: [&str; 4] = [
+    "deadlock detected",
+    "Deadlock found",
+    "could not serialize",
+    "Record has changed since last read",
+];
+
+/// What servers say of texts that a column cannot hold.
+const UNFIT: [&str; 5] = [
+    "value too long for type",
+    "Data too long for column",
+    "invalid byte sequence",
+    "Incorrect string value",
+    // Characters that a column of MySQL's utf8 has not, where it is compared.
+    "Illegal mix of collations",
+];
+
+/// What drivers say when the server has gone.
+const LOSSES: [&str; 3] = ["Input/output error", "Driver error", "Other error"];
+
+/// What servers say as they go, or when they are not quite there.
+const FAREWELLS: [&str; 7] = [
+    "terminating connection",
+    "the database system is",
+    "Server shutdown in progress",
+    "Connection was killed",
+    "has gone away",
+    "Lost connection",
+    "--read-only",
+];
+
+/// Whether the connection is of no use any more. A server that cannot be written to any more is
+/// left, too: another one may have taken its place.
+pub(super) fn is_lost(error: &DieselError) -> bool {
+    match error {
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, info) => {
+            let text = info.message();
+            LOSSES.iter().any(|loss| text.starts_with(loss))
+                || FAREWELLS.iter().any(|farewell| text.contains(farewell))
+        }
+        DieselError::DatabaseError(kind, _) => matches!(
+            kind,
+            DatabaseErrorKind::ClosedConnection
+                | DatabaseErrorKind::UnableToSendCommand
+                | DatabaseErrorKind::ReadOnlyTransaction
+        ),
+        _ => false,
+    }
+}
 
 impl From<DieselError> for DbError {
     fn from(error: DieselError) -> Self {
         match &error {
-            DieselError::DatabaseError(DatabaseErrorKind::ClosedConnection, info) => {
-                Self::Unavailable(info.message().to_owned())
+            DieselError::DatabaseError(DatabaseErrorKind::SerializationFailure, info) => {
+                Self::Interrupted(info.message().to_owned())
+            }
+            DieselError::DatabaseError(_, info)
+                if is_lost(&error)
+                    || CLASHES.iter().any(|clash| info.message().contains(clash)) =>
+            {
+                Self::Interrupted(info.message().to_owned())
+            }
+            DieselError::DatabaseError(_, info)
+                if UNFIT.iter().any(|unfit| info.message().contains(unfit)) =>
+            {
+                Self::Invalid("a text is too long, or holds what no text may hold".to_owned())
             }
             DieselError::DatabaseError(_, info)
                 if TROUBLES

@@ -1,22 +1,21 @@
 //! Images: to find, insert, update and delete one.
 
-use diesel::prelude::*;
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sqlite::SqliteConnection;
 use glance_core::id::ImageId;
 use glance_core::identity::Identity;
 use glance_core::image::{ImageStatus, Properties, Visibility};
 
 use super::clock::SqlTime;
+use super::columns::Columns;
+use super::conn::Conn;
 use super::error::DbError;
-use super::live::live;
 use super::locations::{self, Location};
 use super::properties;
-use super::rows::{ImageRecord, ImageRow};
-use super::schema::{image_members, image_properties, image_tags, images};
-use super::snapshot;
+use super::records::{self, ImageRecord};
+use super::rows::{self, ImageRow};
+use super::statement::Bind;
 use super::status::{may_follow, may_upload};
-use super::visible::{mutable, visible};
+use super::visible::{check_visible, known, mutable};
 
 /// What a request sets; an absent field stays as it is, `Some(None)` makes it null.
 #[derive(Clone, Debug, Default)]
@@ -81,110 +80,60 @@ pub struct Update {
     pub property_quota: Option<u64>,
 }
 
-#[derive(Insertable)]
-#[diesel(table_name = images)]
-struct NewRow<'a> {
-    id: &'a str,
-    name: Option<&'a str>,
-    size: Option<i64>,
-    status: &'a str,
-    created_at: &'a str,
-    updated_at: Option<&'a str>,
-    deleted: bool,
-    disk_format: Option<&'a str>,
-    container_format: Option<&'a str>,
-    checksum: Option<&'a str>,
-    owner: Option<&'a str>,
-    min_disk: i64,
-    min_ram: i64,
-    protected: bool,
-    virtual_size: Option<i64>,
-    visibility: &'a str,
-}
-
-#[derive(AsChangeset)]
-#[diesel(table_name = images)]
-struct Changes<'a> {
-    name: Option<Option<&'a str>>,
-    size: Option<Option<i64>>,
-    status: Option<&'a str>,
-    updated_at: Option<Option<&'a str>>,
-    disk_format: Option<Option<&'a str>>,
-    container_format: Option<Option<&'a str>>,
-    checksum: Option<Option<&'a str>>,
-    owner: Option<Option<&'a str>>,
-    min_disk: Option<i64>,
-    min_ram: Option<i64>,
-    protected: Option<bool>,
-    virtual_size: Option<Option<i64>>,
-    visibility: Option<&'a str>,
-}
-
 /// The image `id` as `caller` may see it.
-pub fn find(
-    conn: &mut SqliteConnection,
-    caller: &Identity,
-    id: &str,
-) -> Result<ImageRecord, DbError> {
-    snapshot(conn, |conn| {
-        let row = visible(conn, caller, id, false)?;
-        complete(conn, caller, row)
-    })
+pub fn find(conn: &mut Conn, caller: &Identity, id: &str) -> Result<ImageRecord, DbError> {
+    let found = records::by_id(conn, known(id)?)?.ok_or(DbError::NotFound)?;
+    check_visible(conn, caller, &found.row, false)?;
+    Ok(found.seen_by(caller))
 }
 
-/// Adds an image. Ids are never used again: [`DbError::Duplicate`] for those of deleted images, too.
-pub fn insert(
-    conn: &mut SqliteConnection,
-    caller: &Identity,
-    new: &NewImage,
-) -> Result<ImageRecord, DbError> {
+/// Adds an image. Ids are never used again: [`DbError::Duplicate`] for those of deleted images, too,
+/// also when their rows have been purged.
+pub fn insert(conn: &mut Conn, caller: &Identity, new: &NewImage) -> Result<ImageRecord, DbError> {
     let now = SqlTime::now();
     let values = &new.values;
     let id = new.id.as_str();
-    let row = NewRow {
-        id,
-        name: flat(&values.name),
-        size: values.size.flatten(),
-        status: new.status.as_str(),
-        created_at: new.created_at.as_ref().unwrap_or(&now).as_str(),
-        updated_at: Some(new.updated_at.as_ref().unwrap_or(&now).as_str()),
-        deleted: false,
-        disk_format: flat(&values.disk_format),
-        container_format: flat(&values.container_format),
-        checksum: flat(&values.checksum),
-        owner: flat(&values.owner).filter(|owner| !owner.is_empty()),
-        min_disk: values.min_disk.unwrap_or(0),
-        min_ram: values.min_ram.unwrap_or(0),
-        protected: values.protected.unwrap_or(false),
-        virtual_size: values.virtual_size.flatten(),
-        visibility: values.visibility.unwrap_or(Visibility::Shared).as_str(),
-    };
-    match diesel::insert_into(images::table).values(row).execute(conn) {
+    let visibility = values.visibility.unwrap_or(Visibility::Shared);
+    let row = Columns::of("images")
+        .set("id", id)
+        .set("name", flat(&values.name))
+        .set("size", values.size.flatten())
+        .set("status", new.status.as_str())
+        .set("created_at", new.created_at.as_ref().unwrap_or(&now))
+        .set("updated_at", new.updated_at.as_ref().unwrap_or(&now))
+        .set("deleted", false)
+        .set("disk_format", flat(&values.disk_format))
+        .set("container_format", flat(&values.container_format))
+        .set("checksum", flat(&values.checksum))
+        .set(
+            "owner",
+            flat(&values.owner).filter(|owner| !owner.is_empty()),
+        )
+        .set("min_disk", values.min_disk.unwrap_or(0))
+        .set("min_ram", values.min_ram.unwrap_or(0))
+        .set("protected", values.protected.unwrap_or(false))
+        .set("virtual_size", values.virtual_size.flatten())
+        .set("visibility", visibility.as_str());
+    match row.insert(conn) {
         Ok(_) => {}
         Err(DieselError::DatabaseError(DatabaseErrorKind::UniqueViolation, _)) => {
             return Err(DbError::Duplicate);
         }
         Err(error) => return Err(error.into()),
     }
-    properties::set(
-        conn,
-        id,
-        &values.properties,
-        false,
-        new.property_quota,
-        &now,
-    )?;
+    properties::check_count(values.properties.len(), new.property_quota)?;
+    properties::set(conn, id, &values.properties, false, None, &now)?;
     if !values.locations.is_empty() {
         locations::set(conn, id, &values.locations, &now)?;
     }
-    let row = images::table.find(id).get_result(conn)?;
-    complete(conn, caller, row)
+    let record = records::unless_retired(conn, id)?.ok_or(DbError::Duplicate)?;
+    Ok(record.seen_by(caller))
 }
 
 /// Changes the image `id`. The transition is made only from the state that was asked for, and only
 /// if the state machine has it; otherwise [`DbError::Conflict`].
 pub fn update(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     id: &str,
     update: &Update,
@@ -203,33 +152,34 @@ pub fn update(
     }
     check_data(conn, caller, &row, values)?;
     let now = SqlTime::now();
-    let changes = Changes {
-        name: values.name.as_ref().map(Option::as_deref),
-        size: values.size,
-        status: values.status.map(ImageStatus::as_str),
+    let owner = values.owner.as_ref();
+    let changes = Columns::of("images")
+        .maybe("name", values.name.as_ref().map(Option::as_deref))
+        .maybe("size", values.size)
+        .maybe("status", values.status.map(ImageStatus::as_str))
         // Also where only a property changes.
-        updated_at: Some(Some(now.as_str())),
-        disk_format: values.disk_format.as_ref().map(Option::as_deref),
-        container_format: values.container_format.as_ref().map(Option::as_deref),
-        checksum: values.checksum.as_ref().map(Option::as_deref),
-        owner: values
-            .owner
-            .as_ref()
-            .map(|owner| owner.as_deref().filter(|owner| !owner.is_empty())),
-        min_disk: values.min_disk,
-        min_ram: values.min_ram,
-        protected: values.protected,
-        virtual_size: values.virtual_size,
-        visibility: values.visibility.map(Visibility::as_str),
-    };
+        .set("updated_at", &now)
+        .maybe(
+            "disk_format",
+            values.disk_format.as_ref().map(Option::as_deref),
+        )
+        .maybe(
+            "container_format",
+            values.container_format.as_ref().map(Option::as_deref),
+        )
+        .maybe("checksum", values.checksum.as_ref().map(Option::as_deref))
+        .maybe(
+            "owner",
+            owner.map(|owner| owner.as_deref().filter(|owner| !owner.is_empty())),
+        )
+        .maybe("min_disk", values.min_disk)
+        .maybe("min_ram", values.min_ram)
+        .maybe("protected", values.protected)
+        .maybe("virtual_size", values.virtual_size)
+        .maybe("visibility", values.visibility.map(Visibility::as_str));
     // Compare and swap: another process may have changed the row since it was read.
-    let changed = diesel::update(
-        images::table
-            .find(id)
-            .filter(images::status.eq(&row.status)),
-    )
-    .set(changes)
-    .execute(conn)?;
+    let unchanged = vec![Bind::from(id), Bind::from(row.status.as_str())];
+    let changed = changes.update(conn, "id = ? AND status = ?", unchanged)?;
     if changed == 0 {
         return Err(DbError::Conflict);
     }
@@ -244,53 +194,28 @@ pub fn update(
     if !values.locations.is_empty() {
         locations::set(conn, id, &values.locations, &now)?;
     }
-    let row = images::table.find(id).get_result(conn)?;
-    complete(conn, caller, row)
+    Ok(records::again(conn, id)?.seen_by(caller))
 }
 
 /// Marks the image `id` and all that belongs to it deleted; its status stays. Doing it again is no
 /// error for an administrator.
-pub fn delete(
-    conn: &mut SqliteConnection,
-    caller: &Identity,
-    id: &str,
-) -> Result<ImageRecord, DbError> {
+pub fn delete(conn: &mut Conn, caller: &Identity, id: &str) -> Result<ImageRecord, DbError> {
     mutable(conn, caller, id)?;
     let now = SqlTime::now();
-    let (deleted, at) = (true, Some(now.as_str()));
-    diesel::update(images::table.find(id))
-        .set((
-            images::deleted.eq(deleted),
-            images::deleted_at.eq(at),
-            images::updated_at.eq(at),
-        ))
-        .execute(conn)?;
+    let gone = |table| {
+        Columns::of(table)
+            .set("deleted", true)
+            .set("deleted_at", &now)
+    };
+    gone("images")
+        .set("updated_at", &now)
+        .update(conn, "id = ?", vec![Bind::from(id)])?;
     locations::delete_all(conn, id, &now)?;
-    diesel::update(image_properties::table)
-        .filter(image_properties::image_id.eq(id))
-        .filter(live())
-        .set((
-            image_properties::deleted.eq(deleted),
-            image_properties::deleted_at.eq(at),
-        ))
-        .execute(conn)?;
-    diesel::update(image_members::table)
-        .filter(image_members::image_id.eq(id))
-        .filter(live())
-        .set((
-            image_members::deleted.eq(deleted),
-            image_members::deleted_at.eq(at),
-        ))
-        .execute(conn)?;
-    diesel::update(image_tags::table)
-        .filter(image_tags::image_id.eq(id))
-        .filter(live())
-        .set((
-            image_tags::deleted.eq(deleted),
-            image_tags::deleted_at.eq(at),
-        ))
-        .execute(conn)?;
-    let row = images::table.find(id).get_result(conn)?;
+    let live = format!("image_id = ? AND {}", conn.engine().live());
+    for table in ["image_properties", "image_members", "image_tags"] {
+        gone(table).update(conn, &live, vec![Bind::from(id)])?;
+    }
+    let row = rows::again(conn, id)?;
     Ok(ImageRecord {
         row,
         properties: Properties::new(),
@@ -298,31 +223,7 @@ pub fn delete(
     })
 }
 
-/// Adds what belongs to an image. Locations of deactivated images are the administrator's only.
-fn complete(
-    conn: &mut SqliteConnection,
-    caller: &Identity,
-    row: ImageRow,
-) -> Result<ImageRecord, DbError> {
-    let properties = properties::of(conn, &row.id)?;
-    let hidden = row.status == "deactivated" && !caller.is_admin;
-    let locations = if hidden {
-        Vec::new()
-    } else {
-        locations::of(conn, &row.id)?
-    };
-    Ok(ImageRecord {
-        row,
-        properties,
-        locations,
-    })
-}
-
-fn check_transition(
-    conn: &mut SqliteConnection,
-    row: &ImageRow,
-    to: ImageStatus,
-) -> Result<(), DbError> {
+fn check_transition(conn: &mut Conn, row: &ImageRow, to: ImageStatus) -> Result<(), DbError> {
     // A status that we do not know came from a newer Glance; nothing is known of its successors.
     let from: ImageStatus = row.status.parse().map_err(|_| DbError::Conflict)?;
     if !may_follow(from, to) {
@@ -336,7 +237,7 @@ fn check_transition(
 
 /// The data of an active image never changes; only an administrator may correct what is said of it.
 fn check_data(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     row: &ImageRow,
     values: &Values,

@@ -1,13 +1,13 @@
 //! Leases: which API daemon works on an image that is not in a steady state.
 
-use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Nullable, Text};
-use diesel::sqlite::SqliteConnection;
+use diesel::{OptionalExtension, QueryResult};
 use glance_core::identity::Identity;
 
 use super::clock::database_now;
+use super::columns::Columns;
+use super::conn::Conn;
 use super::error::DbError;
-use super::schema::image_leases::{self, dsl};
 use super::statement::{Bind, Statement};
 use super::visible::mutable;
 
@@ -30,7 +30,7 @@ pub struct Lease {
 /// not, or another daemon holds it. [`DbError::StorageFull`]: the bytes do not fit the quota, with
 /// what the owner's images have and what other uploads have reserved.
 pub fn acquire(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     image: &str,
     lease: &Lease,
@@ -40,11 +40,21 @@ pub fn acquire(
         return Err(DbError::Conflict);
     }
     let now = database_now(conn)?;
-    let present: Option<(String, i64)> = image_leases::table
-        .find(image)
-        .select((dsl::holder, dsl::expires_at))
-        .get_result(conn)
-        .optional()?;
+    // Before the lease is looked at: what other uploads of the owner reserve must not change.
+    if lease.quota.is_some() {
+        conn.alone(&format!(
+            "quota {}",
+            row.owner.as_deref().unwrap_or_default()
+        ))?;
+    }
+    let sql = format!(
+        "SELECT holder, expires_at FROM image_leases WHERE image_id = ?{}",
+        conn.row_lock()
+    );
+    let present: Option<(String, i64)> =
+        Statement::<(Text, BigInt)>::kept(sql, vec![Bind::from(image)])
+            .get_result(conn)
+            .optional()?;
     if let Some((holder, expires_at)) = present
         && holder != lease.holder
         // The lease of a dead upload is recovery's to take.
@@ -76,14 +86,19 @@ pub fn acquire(
 /// Renews the leases of one daemon. Gives back the images that it does not hold any more, or that
 /// do not wait for data any more.
 pub fn renew(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     holder: &str,
     seconds: u32,
     wanted: &[String],
 ) -> Result<Vec<String>, DbError> {
     let now = database_now(conn)?;
-    let sql = "SELECT e.image_id FROM image_leases e CROSS JOIN images i ON i.id = e.image_id \
-         WHERE e.holder = ? AND i.deleted = 0 AND i.status IN ('queued', 'saving')";
+    let engine = conn.engine();
+    let sql = format!(
+        "SELECT e.image_id FROM image_leases e {} images i ON i.id = e.image_id \
+         WHERE e.holder = ? AND i.deleted = {} AND i.status IN ('queued', 'saving')",
+        engine.then_join(),
+        engine.flag(false)
+    );
     let held: Vec<String> = Statement::<Text>::kept(sql, vec![Bind::from(holder)]).load(conn)?;
     let mut lost = Vec::new();
     for image in wanted {
@@ -91,9 +106,17 @@ pub fn renew(
             lost.push(image.clone());
             continue;
         }
-        diesel::update(image_leases::table.find(image))
-            .set(dsl::expires_at.eq(end(now, seconds)))
-            .execute(conn)?;
+        // Recovery may have given it to another one since.
+        let renewed = Columns::of("image_leases")
+            .set("expires_at", end(now, seconds))
+            .update(
+                conn,
+                "image_id = ? AND holder = ?",
+                vec![Bind::from(image.as_str()), Bind::from(holder)],
+            )?;
+        if renewed == 0 {
+            lost.push(image.clone());
+        }
     }
     Ok(lost)
 }
@@ -101,7 +124,7 @@ pub fn renew(
 /// Gives up a lease; no error if there is none, or another daemon has it. Administrators and whoever
 /// may change the image may do so, also when it is deleted by now.
 pub fn release(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     image: &str,
     holder: &str,
@@ -111,12 +134,8 @@ pub fn release(
         Err(other) => return Err(other),
     }
     // Only who knows the holder's random name gets here with an effect.
-    diesel::delete(
-        image_leases::table
-            .find(image)
-            .filter(dsl::holder.eq(holder)),
-    )
-    .execute(conn)?;
+    let sql = "DELETE FROM image_leases WHERE image_id = ? AND holder = ?";
+    Statement::kept(sql, vec![Bind::from(image), Bind::from(holder)]).execute(conn)?;
     Ok(())
 }
 
@@ -127,66 +146,69 @@ pub(super) fn end(now: i64, seconds: u32) -> i64 {
 
 /// Writes a lease; without a `store`, that of the lease before it stays.
 pub(super) fn put(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     image: &str,
     holder: &str,
     store: Option<&str>,
     bytes: i64,
     expires_at: i64,
 ) -> QueryResult<()> {
-    let update = (
-        dsl::holder.eq(holder),
-        dsl::bytes.eq(bytes),
-        dsl::expires_at.eq(expires_at),
-        dsl::epoch.eq(dsl::epoch + 1),
-        store.map(|store| dsl::store.eq(store)),
-    );
-    let changed = diesel::update(image_leases::table.find(image))
-        .set(update)
-        .execute(conn)?;
+    let mut sql =
+        "UPDATE image_leases SET holder = ?, bytes = ?, expires_at = ?, epoch = epoch + 1"
+            .to_owned();
+    let mut binds = vec![
+        Bind::from(holder),
+        Bind::from(bytes),
+        Bind::from(expires_at),
+    ];
+    if let Some(store) = store {
+        sql.push_str(", store = ?");
+        binds.push(Bind::from(store));
+    }
+    sql.push_str(" WHERE image_id = ?");
+    binds.push(Bind::from(image));
+    let changed = Statement::kept(sql, binds).execute(conn)?;
     if changed == 0 {
-        diesel::insert_into(image_leases::table)
-            .values((
-                dsl::image_id.eq(image),
-                dsl::holder.eq(holder),
-                dsl::store.eq(store.unwrap_or("")),
-                dsl::bytes.eq(bytes),
-                dsl::expires_at.eq(expires_at),
-                dsl::epoch.eq(1),
-            ))
-            .execute(conn)?;
+        Columns::of("image_leases")
+            .set("image_id", image)
+            .set("holder", holder)
+            .set("store", store.unwrap_or(""))
+            .set("bytes", bytes)
+            .set("expires_at", expires_at)
+            .set("epoch", 1)
+            .insert(conn)?;
     }
     Ok(())
 }
 
 /// What an owner's images take and reserve: sizes once for each place where their data is (Glance's
 /// rule), and the bytes of uploads that run, but for `except`.
-fn used(
-    conn: &mut SqliteConnection,
-    owner: Option<&str>,
-    except: &str,
-    now: i64,
-) -> QueryResult<i64> {
-    let (condition, mut binds) = match owner {
+///
+/// One statement, which sees one moment: an upload that ends between two would be missed by both.
+fn used(conn: &mut Conn, owner: Option<&str>, except: &str, now: i64) -> QueryResult<i64> {
+    let (condition, mut owned) = match owner {
         Some(owner) => ("i.owner = ?", vec![Bind::from(owner)]),
         None => ("i.owner IS NULL", Vec::new()),
     };
-    binds.push(Bind::from(except));
-    let stored = format!(
-        "SELECT SUM(i.size * (SELECT COUNT(*) FROM image_locations l \
-         WHERE l.image_id = i.id AND l.status <> 'deleted')) FROM images i \
+    owned.push(Bind::from(except));
+    let engine = conn.engine();
+    let stored = engine.whole(
+        "SUM(i.size * (SELECT COUNT(*) FROM image_locations l \
+         WHERE l.image_id = i.id AND l.status <> 'deleted'))",
+    );
+    let reserved = engine.whole("SUM(e.bytes)");
+    let sql = format!(
+        "SELECT (SELECT {stored} FROM images i \
          WHERE {condition} AND i.id <> ? AND i.size > 0 \
-         AND i.status NOT IN ('killed', 'deleted')"
-    );
-    let stored: Option<i64> =
-        Statement::<Nullable<BigInt>>::kept(stored, binds.clone()).get_result(conn)?;
-    binds.push(Bind::from(now));
-    let reserved = format!(
-        "SELECT SUM(e.bytes) FROM image_leases e JOIN images i ON i.id = e.image_id \
+         AND i.status NOT IN ('killed', 'deleted')), \
+         (SELECT {reserved} FROM image_leases e JOIN images i ON i.id = e.image_id \
          WHERE {condition} AND e.image_id <> ? AND e.expires_at > ? \
-         AND i.status IN ('queued', 'saving')"
+         AND i.status IN ('queued', 'saving'))"
     );
-    let reserved: Option<i64> =
-        Statement::<Nullable<BigInt>>::kept(reserved, binds).get_result(conn)?;
+    let mut binds = owned.clone();
+    binds.extend(owned);
+    binds.push(Bind::from(now));
+    let (stored, reserved): (Option<i64>, Option<i64>) =
+        Statement::<(Nullable<BigInt>, Nullable<BigInt>)>::kept(sql, binds).get_result(conn)?;
     Ok(stored.unwrap_or(0).saturating_add(reserved.unwrap_or(0)))
 }

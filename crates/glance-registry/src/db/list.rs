@@ -4,19 +4,18 @@
 //! own, shared …); each arm comes out of an index in the page's order, and SQLite merges them lazily,
 //! so it reads little more than the page. [`arms`](super::arms) makes the arms.
 
-use diesel::prelude::*;
-use diesel::sqlite::SqliteConnection;
 use glance_core::identity::Identity;
 use glance_core::query::{SortDirection, SortKey};
 
+use super::arms;
 use super::clock::SqlTime;
+use super::conn::Conn;
 use super::error::DbError;
-use super::rows::{self, ImageRecord, ImageRow, Summary};
+use super::records::{self, ImageRecord};
+use super::rows::{self, Summary};
 use super::scope::{Deleted, Filters, Scope};
-use super::statement::{Bind, Statement};
+use super::statement::Bind;
 use super::visible::visible;
-use super::{arms, snapshot};
-use super::{locations, properties};
 
 /// Where in the order a page begins: after this image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,13 +31,15 @@ pub struct Position {
 pub(super) enum Key {
     Text(String),
     Number(i64),
+    Time(SqlTime),
 }
 
 impl From<&Key> for Bind {
     fn from(key: &Key) -> Self {
         match key {
-            Key::Text(text) => Self::Text(text.clone()),
-            Key::Number(number) => Self::Integer(*number),
+            Key::Text(text) => Self::from(text.as_str()),
+            Key::Number(number) => Self::from(*number),
+            Key::Time(time) => Self::from(time),
         }
     }
 }
@@ -64,7 +65,7 @@ pub struct Page {
 
 /// Where the image `id` is in the order, if `caller` may see it.
 pub fn position(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     id: &str,
     show_deleted: bool,
@@ -78,7 +79,7 @@ pub fn position(
         SortKey::ContainerFormat => text(row.container_format),
         SortKey::DiskFormat => text(row.disk_format),
         SortKey::Size => row.size.map(Key::Number),
-        SortKey::UpdatedAt => text(row.updated_at.map(|time| time.to_string())),
+        SortKey::UpdatedAt => row.updated_at.map(Key::Time),
         SortKey::Id | SortKey::CreatedAt => None,
     };
     Ok(Position {
@@ -89,74 +90,22 @@ pub fn position(
 }
 
 /// A page without properties and locations, which are not even looked at.
-pub fn summaries(conn: &mut SqliteConnection, page: &Page) -> Result<Vec<Summary>, DbError> {
+pub fn summaries(conn: &mut Conn, page: &Page) -> Result<Vec<Summary>, DbError> {
     match arms::statement::<rows::SummaryColumns>(conn, page, rows::SUMMARY_COLUMNS)? {
         Some(statement) => Ok(statement.load(conn)?),
         None => Ok(Vec::new()),
     }
 }
 
-/// A page with properties and locations: two more questions, whatever its length.
-/// They see the database at one moment.
+/// A page with properties and locations.
 pub fn detailed(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     page: &Page,
 ) -> Result<Vec<ImageRecord>, DbError> {
-    snapshot(conn, |conn| detailed_now(conn, caller, page))
-}
-
-fn detailed_now(
-    conn: &mut SqliteConnection,
-    caller: &Identity,
-    page: &Page,
-) -> Result<Vec<ImageRecord>, DbError> {
-    let rows: Vec<ImageRow> = match arms::statement::<rows::Columns>(conn, page, rows::COLUMNS)? {
-        Some(statement) => statement.load(conn)?,
-        None => Vec::new(),
-    };
-    let ids: Vec<&str> = rows.iter().map(|row| row.id.as_str()).collect();
-    let mut properties = properties::of_many(conn, &ids)?;
-    let mut locations = locations::of_many(conn, &ids, page.deleted != Deleted::No)?;
-    let records = rows.into_iter().map(|row| {
-        let hidden = row.status == "deactivated" && !caller.is_admin;
-        let locations = locations
-            .remove(&row.id)
-            .filter(|_| !hidden)
-            .unwrap_or_default();
-        let properties = properties.remove(&row.id).unwrap_or_default();
-        ImageRecord {
-            row,
-            properties,
-            locations,
-        }
-    });
-    Ok(records.collect())
-}
-
-/// Counts up to `ceiling`: whether a selection is small enough to be sorted.
-pub(super) fn is_small(
-    conn: &mut SqliteConnection,
-    selection: &str,
-    binds: Vec<Bind>,
-    ceiling: i64,
-) -> QueryResult<Size> {
-    let sql = format!(
-        "SELECT COUNT(*) FROM (SELECT 1 FROM {selection} LIMIT {})",
-        ceiling + 1
-    );
-    let count: i64 = Statement::<diesel::sql_types::BigInt>::kept(sql, binds).get_result(conn)?;
-    Ok(match count {
-        0 => Size::Empty,
-        count if count <= ceiling => Size::Small,
-        _ => Size::Large,
-    })
-}
-
-/// How much a selection holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Size {
-    Empty,
-    Small,
-    Large,
+    let records = records::of_page(conn, page)?;
+    Ok(records
+        .into_iter()
+        .map(|record| record.seen_by(caller))
+        .collect())
 }

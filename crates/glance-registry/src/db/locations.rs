@@ -1,26 +1,24 @@
 //! Where the data of images is. Locations may hold credentials: they never print.
 
-use std::collections::BTreeMap;
-
-use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Nullable, Text};
-use diesel::sqlite::SqliteConnection;
+use diesel::QueryResult;
+use diesel::sql_types::{Nullable, Text};
 use glance_core::location::{LocationData, LocationUrl};
 use serde_json::{Map, Value};
 
 use super::clock::SqlTime;
+use super::columns::Columns;
+use super::conn::Conn;
 use super::error::DbError;
-use super::live::{LIVE, live};
-use super::properties::places;
-use super::schema::image_locations::{self, dsl};
-use super::statement::Statement;
+use super::rows::Whole;
+use super::statement::{Bind, Statement};
 
 /// A location of an image, deleted ones included where a list asks for them.
 pub type Location = LocationData;
 
-type Row = (i64, String, String, Option<String>);
+/// Identifier, URL, status, metadata in JSON.
+pub(super) type Row = (i64, String, String, Option<String>);
 
-fn location((id, url, status, metadata): Row) -> Location {
+pub(super) fn location((id, url, status, metadata): Row) -> Location {
     let metadata = metadata.and_then(|text| serde_json::from_str::<Map<String, Value>>(&text).ok());
     Location {
         id: Some(id),
@@ -30,28 +28,28 @@ fn location((id, url, status, metadata): Row) -> Location {
     }
 }
 
+fn rows(conn: &mut Conn, image: &str, condition: &str) -> QueryResult<Vec<Row>> {
+    let sql = format!(
+        "SELECT id, value, status, meta_data FROM image_locations \
+         WHERE image_id = ?{condition} ORDER BY id"
+    );
+    Statement::<(Whole, Text, Text, Nullable<Text>)>::kept(sql, vec![Bind::from(image)]).load(conn)
+}
+
 /// The locations of one image that are not deleted.
-pub(super) fn of(conn: &mut SqliteConnection, image: &str) -> QueryResult<Vec<Location>> {
-    let rows: Vec<Row> = image_locations::table
-        .filter(dsl::image_id.eq(image))
-        .filter(live())
-        .order(dsl::id)
-        .select((dsl::id, dsl::value, dsl::status, dsl::meta_data))
-        .load(conn)?;
+pub(super) fn of(conn: &mut Conn, image: &str) -> QueryResult<Vec<Location>> {
+    let live = format!(" AND {}", conn.engine().live());
+    let rows = rows(conn, image, &live)?;
     Ok(rows.into_iter().map(location).collect())
 }
 
 /// The locations of one image whose data may still be there, whatever its row says.
 pub(super) fn remaining(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     image: &str,
     deleted_too: bool,
 ) -> QueryResult<Vec<Location>> {
-    let rows: Vec<Row> = image_locations::table
-        .filter(dsl::image_id.eq(image))
-        .order(dsl::id)
-        .select((dsl::id, dsl::value, dsl::status, dsl::meta_data))
-        .load(conn)?;
+    let rows = rows(conn, image, "")?;
     let mut locations: Vec<Location> = Vec::new();
     for candidate in rows.into_iter().map(location) {
         let counts = deleted_too || candidate.status != "deleted";
@@ -62,38 +60,10 @@ pub(super) fn remaining(
     Ok(locations)
 }
 
-/// The locations of many images; with `deleted_too`, those that are deleted as well.
-pub(super) fn of_many(
-    conn: &mut SqliteConnection,
-    images: &[&str],
-    deleted_too: bool,
-) -> QueryResult<BTreeMap<String, Vec<Location>>> {
-    let condition = if deleted_too { "1" } else { LIVE };
-    let mut found: BTreeMap<String, Vec<Location>> = BTreeMap::new();
-    for chunk in images.chunks(1000) {
-        let (places, binds) = places(chunk);
-        let sql = format!(
-            "SELECT image_id, id, value, status, meta_data FROM image_locations \
-             WHERE {condition} AND image_id IN ({places})"
-        );
-        type Columns = (Text, BigInt, Text, Text, Nullable<Text>);
-        let mut rows: Vec<(String, i64, String, String, Option<String>)> =
-            Statement::<Columns>::kept(sql, binds).load(conn)?;
-        rows.sort_by_key(|row| row.1);
-        for (image, id, url, status, metadata) in rows {
-            found
-                .entry(image)
-                .or_default()
-                .push(location((id, url, status, metadata)));
-        }
-    }
-    Ok(found)
-}
-
 /// Makes `locations` those of the image: those with an id are changed, those without are added, and
 /// the others deleted, as Glance does.
 pub(super) fn set(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     image: &str,
     locations: &[Location],
     now: &SqlTime,
@@ -102,54 +72,30 @@ pub(super) fn set(
         .iter()
         .filter_map(|location| location.id)
         .collect();
-    let present: Vec<i64> = image_locations::table
-        .filter(dsl::image_id.eq(image))
-        .filter(live())
-        .select(dsl::id)
-        .load(conn)?;
+    let live = conn.engine().live();
+    let sql = format!("SELECT id FROM image_locations WHERE image_id = ? AND {live}");
+    let present: Vec<i64> = Statement::<Whole>::kept(sql, vec![Bind::from(image)]).load(conn)?;
     for id in present.iter().filter(|id| !kept.contains(id)) {
-        diesel::update(image_locations::table.find(id))
-            .set((
-                dsl::deleted.eq(true),
-                dsl::status.eq("deleted"),
-                dsl::updated_at.eq(now.as_str()),
-                dsl::deleted_at.eq(now.as_str()),
-            ))
-            .execute(conn)?;
+        gone(now).update(conn, "id = ?", vec![Bind::from(*id)])?;
     }
     for location in locations {
         let gone = matches!(location.status.as_str(), "deleted" | "pending_delete");
-        let gone_at = gone.then(|| now.as_str());
         let metadata = Value::Object(location.metadata.clone()).to_string();
+        let row = Columns::of("image_locations")
+            .set("value", location.url.expose())
+            .set("meta_data", metadata.as_str())
+            .set("status", location.status.as_str())
+            .set("deleted", gone)
+            .set("updated_at", now)
+            .set("deleted_at", gone.then_some(now));
         let Some(id) = location.id else {
-            diesel::insert_into(image_locations::table)
-                .values((
-                    dsl::image_id.eq(image),
-                    dsl::value.eq(location.url.expose()),
-                    dsl::created_at.eq(now.as_str()),
-                    dsl::updated_at.eq(now.as_str()),
-                    dsl::deleted_at.eq(gone_at),
-                    dsl::deleted.eq(gone),
-                    dsl::meta_data.eq(&metadata),
-                    dsl::status.eq(&location.status),
-                ))
-                .execute(conn)?;
+            row.set("image_id", image)
+                .set("created_at", now)
+                .insert(conn)?;
             continue;
         };
-        let changed = diesel::update(
-            image_locations::table
-                .find(id)
-                .filter(dsl::image_id.eq(image)),
-        )
-        .set((
-            dsl::value.eq(location.url.expose()),
-            dsl::meta_data.eq(&metadata),
-            dsl::status.eq(&location.status),
-            dsl::deleted.eq(gone),
-            dsl::updated_at.eq(now.as_str()),
-            dsl::deleted_at.eq(gone_at),
-        ))
-        .execute(conn)?;
+        let binds = vec![Bind::from(id), Bind::from(image)];
+        let changed = row.update(conn, "id = ? AND image_id = ?", binds)?;
         if changed == 0 {
             return Err(DbError::Invalid(format!(
                 "No location found with ID {id} from image {image}"
@@ -160,20 +106,15 @@ pub(super) fn set(
 }
 
 /// Marks all locations of an image deleted.
-pub(super) fn delete_all(
-    conn: &mut SqliteConnection,
-    image: &str,
-    now: &SqlTime,
-) -> QueryResult<usize> {
-    let live = image_locations::table
-        .filter(dsl::image_id.eq(image))
-        .filter(live());
-    diesel::update(live)
-        .set((
-            dsl::deleted.eq(true),
-            dsl::status.eq("deleted"),
-            dsl::updated_at.eq(now.as_str()),
-            dsl::deleted_at.eq(now.as_str()),
-        ))
-        .execute(conn)
+pub(super) fn delete_all(conn: &mut Conn, image: &str, now: &SqlTime) -> QueryResult<usize> {
+    let live = format!("image_id = ? AND {}", conn.engine().live());
+    gone(now).update(conn, &live, vec![Bind::from(image)])
+}
+
+fn gone(now: &SqlTime) -> Columns {
+    Columns::of("image_locations")
+        .set("deleted", true)
+        .set("status", "deleted")
+        .set("updated_at", now)
+        .set("deleted_at", now)
 }

@@ -1,15 +1,17 @@
 //! With whom images are shared.
 
-use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
-use diesel::sqlite::SqliteConnection;
+use diesel::QueryResult;
+use diesel::sql_types::{Bool, Text};
 use glance_core::access;
 use glance_core::identity::Identity;
 use glance_core::member::{Member, SharedImage};
 
 use super::clock::SqlTime;
+use super::columns::Columns;
+use super::conditions::Conditions;
+use super::conn::Conn;
 use super::error::DbError;
-use super::schema::image_members::{self, dsl};
+use super::rows::Whole;
 use super::statement::{Bind, Statement};
 use super::visible::visible;
 
@@ -32,7 +34,7 @@ struct Row {
 /// The members of an image, in the order they were added. A member sees itself only, the owner and
 /// administrators see all, and others of a public image nobody.
 pub fn list_members(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     image: &str,
 ) -> Result<Vec<Member>, DbError> {
@@ -45,26 +47,32 @@ pub fn list_members(
 
 /// The images that are shared with `tenant`: the caller's own, and those shared with the caller.
 pub fn shared_images(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     tenant: &str,
 ) -> Result<Vec<SharedImage>, DbError> {
-    let sql = "SELECT m.id, m.image_id, m.can_share, i.owner \
-         FROM image_members m INDEXED BY ix_list_members CROSS JOIN images i ON i.id = m.image_id \
-         WHERE m.member = ? AND m.deleted = 0";
-    let rows: Vec<(i64, String, bool, Option<String>)> =
-        Statement::<(BigInt, Text, Bool, Nullable<Text>)>::kept(sql, vec![Bind::from(tenant)])
-            .load(conn)?;
-    let mut rows: Vec<_> = rows
-        .into_iter()
-        .filter(|(_, _, _, owner)| {
-            caller.is_admin || owner.as_deref() == caller.owner() || caller.owner() == Some(tenant)
-        })
-        .collect();
-    rows.sort_by_key(|row| row.0);
+    let engine = conn.engine();
+    let mut from = format!("image_members m {}", engine.by_index("ix_list_members"));
+    let mut wanted = Conditions::default();
+    let live = engine.flag(false);
+    wanted.with(&format!("m.member = ? AND m.deleted = {live}"), tenant);
+    // Who sees all of them may have very many: no image is looked at for that.
+    if !caller.is_admin && caller.owner() != Some(tenant) {
+        let join = engine.then_join();
+        from.push_str(&format!(" {join} images i ON i.id = m.image_id"));
+        match caller.owner() {
+            Some(owner) => wanted.with("i.owner = ?", owner),
+            None => wanted.add("i.owner IS NULL"),
+        }
+    }
+    let Conditions { text, binds } = wanted;
+    let sql = format!("SELECT m.id, m.image_id, m.can_share FROM {from} WHERE {text}");
+    let mut rows: Vec<(i64, String, bool)> =
+        Statement::<(Whole, Text, Bool)>::kept(sql, binds).load(conn)?;
+    rows.sort_by_key(|(id, _, _)| *id);
     Ok(rows
         .into_iter()
-        .map(|(_, image_id, can_share, _)| SharedImage {
+        .map(|(_, image_id, can_share)| SharedImage {
             image_id,
             can_share,
         })
@@ -80,11 +88,7 @@ struct Shared {
 }
 
 /// Checks that `caller` may share the image: [`DbError::NotSharable`] if not.
-fn sharable(
-    conn: &mut SqliteConnection,
-    caller: &Identity,
-    image: &str,
-) -> Result<Shared, DbError> {
+fn sharable(conn: &mut Conn, caller: &Identity, image: &str) -> Result<Shared, DbError> {
     let image_row = visible(conn, caller, image, false)?;
     let rows = rows(conn, image)?;
     let own = rows
@@ -102,11 +106,7 @@ fn sharable(
 }
 
 /// Whether `caller` may share the image: [`DbError::NotSharable`] if not.
-pub fn check_sharable(
-    conn: &mut SqliteConnection,
-    caller: &Identity,
-    image: &str,
-) -> Result<(), DbError> {
+pub fn check_sharable(conn: &mut Conn, caller: &Identity, image: &str) -> Result<(), DbError> {
     sharable(conn, caller, image).map(|_| ())
 }
 
@@ -114,7 +114,7 @@ pub fn check_sharable(
 /// `quota`: how many members the image may have; a member that is there already counts as one more,
 /// as in Glance.
 pub fn add_member(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     image: &str,
     change: &MemberChange,
@@ -149,7 +149,7 @@ pub fn add_member(
 /// behaviour).
 /// Tenants that are, or were, members keep their right to share unless it is named.
 pub fn replace_members(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     image: &str,
     changes: &[MemberChange],
@@ -192,7 +192,7 @@ pub fn replace_members(
 /// Makes exactly these the members of an image, whoever asks. Those that are members keep what they
 /// may; a row that is right is not touched.
 pub(super) fn make_members(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     image: &str,
     wanted: &[String],
     now: &SqlTime,
@@ -216,7 +216,7 @@ pub(super) fn make_members(
 
 /// Takes an image away from a tenant.
 pub fn remove_member(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     caller: &Identity,
     image: &str,
     member: &str,
@@ -262,12 +262,11 @@ fn check_quota(attempted: usize, quota: Option<u64>) -> Result<(), DbError> {
     }
 }
 
-fn rows(conn: &mut SqliteConnection, image: &str) -> QueryResult<Vec<Row>> {
-    let rows: Vec<(i64, String, bool, bool)> = image_members::table
-        .filter(dsl::image_id.eq(image))
-        .order(dsl::id)
-        .select((dsl::id, dsl::member, dsl::can_share, dsl::deleted))
-        .load(conn)?;
+fn rows(conn: &mut Conn, image: &str) -> QueryResult<Vec<Row>> {
+    let sql = "SELECT id, member, can_share, deleted FROM image_members \
+         WHERE image_id = ? ORDER BY id";
+    let rows: Vec<(i64, String, bool, bool)> =
+        Statement::<(Whole, Text, Bool, Bool)>::kept(sql, vec![Bind::from(image)]).load(conn)?;
     Ok(rows
         .into_iter()
         .map(|(id, member, can_share, deleted)| Row {
@@ -280,47 +279,36 @@ fn rows(conn: &mut SqliteConnection, image: &str) -> QueryResult<Vec<Row>> {
 }
 
 fn add(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     image: &str,
     member: &str,
     can_share: bool,
     now: &SqlTime,
 ) -> QueryResult<usize> {
-    diesel::insert_into(image_members::table)
-        .values((
-            dsl::image_id.eq(image),
-            dsl::member.eq(member),
-            dsl::can_share.eq(can_share),
-            dsl::created_at.eq(now.as_str()),
-            dsl::updated_at.eq(now.as_str()),
-            dsl::deleted.eq(false),
-            dsl::status.eq("pending"),
-        ))
-        .execute(conn)
+    Columns::of("image_members")
+        .set("image_id", image)
+        .set("member", member)
+        .set("can_share", can_share)
+        .set("created_at", now)
+        .set("updated_at", now)
+        .set("deleted", false)
+        .set("status", "pending")
+        .insert(conn)
 }
 
-fn revive(
-    conn: &mut SqliteConnection,
-    id: i64,
-    can_share: bool,
-    now: &SqlTime,
-) -> QueryResult<usize> {
-    diesel::update(image_members::table.find(id))
-        .set((
-            dsl::can_share.eq(can_share),
-            dsl::deleted.eq(false),
-            dsl::deleted_at.eq(None::<&str>),
-            dsl::updated_at.eq(now.as_str()),
-        ))
-        .execute(conn)
+fn revive(conn: &mut Conn, id: i64, can_share: bool, now: &SqlTime) -> QueryResult<usize> {
+    Columns::of("image_members")
+        .set("can_share", can_share)
+        .set("deleted", false)
+        .set("deleted_at", None::<&SqlTime>)
+        .set("updated_at", now)
+        .update(conn, "id = ?", vec![Bind::from(id)])
 }
 
-fn remove(conn: &mut SqliteConnection, id: i64, now: &SqlTime) -> QueryResult<usize> {
-    diesel::update(image_members::table.find(id))
-        .set((
-            dsl::deleted.eq(true),
-            dsl::deleted_at.eq(now.as_str()),
-            dsl::updated_at.eq(now.as_str()),
-        ))
-        .execute(conn)
+fn remove(conn: &mut Conn, id: i64, now: &SqlTime) -> QueryResult<usize> {
+    Columns::of("image_members")
+        .set("deleted", true)
+        .set("deleted_at", now)
+        .set("updated_at", now)
+        .update(conn, "id = ?", vec![Bind::from(id)])
 }

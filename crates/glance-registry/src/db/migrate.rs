@@ -4,20 +4,41 @@
 //! follows is ours and harmless to Glance. Tables of Glance that only its v2 API uses (tasks,
 //! metadefs) are kept where they are and not made where they are not.
 
-use diesel::connection::SimpleConnection;
-use diesel::migration::{MigrationSource, MigrationVersion};
-use diesel::prelude::*;
-use diesel::sql_types::{BigInt, Text};
-use diesel::sqlite::{Sqlite, SqliteConnection};
+use std::cell::RefCell;
+use std::future::Future;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::backend::Backend;
+use diesel::migration::MigrationSource;
+use diesel::mysql::Mysql;
+use diesel::pg::Pg;
+use diesel::sql_types::{BigInt, Nullable, Text};
+use diesel::sqlite::Sqlite;
+use diesel::{OptionalExtension, QueryResult};
+use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
+use tokio::runtime::Runtime;
 
+use super::conn::{Conn, Link};
+use super::dialect::Engine;
+use super::servers;
 use super::statement::{Bind, Statement};
+use super::target::{Place, Target};
 
-const MIGRATIONS: EmbeddedMigrations = embed_migrations!("migrations");
+const ON_SQLITE: EmbeddedMigrations = embed_migrations!("migrations/sqlite");
+const ON_POSTGRES: EmbeddedMigrations = embed_migrations!("migrations/postgres");
+const ON_MYSQL: EmbeddedMigrations = embed_migrations!("migrations/mysql");
+
+/// What an index on a million images may take.
+const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 
 /// The revision of Glance's schema that we know.
 const REVISION: &str = "pike01";
+
+/// The migration that makes Glance's own tables.
+const GLANCES: &str = "20170830000000";
 
 /// Why a database cannot be used.
 #[derive(Debug, Error)]
@@ -40,6 +61,9 @@ pub enum SchemaError {
     /// The database refused.
     #[error("cannot read or change the database's tables")]
     Database(#[source] diesel::result::Error),
+    /// The server cannot be reached.
+    #[error("cannot reach the database's server to change its tables")]
+    Connect(#[from] diesel::ConnectionError),
     /// A migration failed.
     #[error("cannot change the database's tables: {0}")]
     Migration(String),
@@ -63,30 +87,159 @@ pub enum Condition {
 }
 
 /// Makes what is missing. Two that do it at once wait for each other; doing it again does nothing.
-pub fn sync(conn: &mut SqliteConnection) -> Result<(), SchemaError> {
-    if condition(conn)? == Condition::Current {
+pub fn sync(conn: &mut Conn, target: &Target) -> Result<(), SchemaError> {
+    match target {
+        Target::File { .. } => in_file(conn),
+        Target::Server(place) => on_server(place, Direction::Forward),
+    }
+}
+
+/// Takes back what [`sync`] added to Glance's tables, and leaves those, with all images, as Glance 15
+/// makes them; what does not fit there is cut. Nobody may be using the database. Ids that a purge
+/// retired are forgotten. Doing it again does nothing.
+pub fn revert(conn: &mut Conn, target: &Target) -> Result<(), SchemaError> {
+    if condition(conn)? == Condition::Empty || applied_migrations(conn)?.is_empty() {
         return Ok(());
     }
-    conn.exclusive_transaction(|conn| {
-        // The other one may have been quicker.
-        if condition(conn)? == Condition::Current {
-            return Ok(());
+    match target {
+        Target::File { .. } => conn.exclusively("BEGIN EXCLUSIVE", |conn| {
+            let Link::Sqlite(file) = &mut conn.link else {
+                return Ok(());
+            };
+            take_back(file, ON_SQLITE).map_err(failed)
+        })?,
+        Target::Server(place) => on_server(place, Direction::Back)?,
+    }
+    Ok(conn.batch("DROP TABLE IF EXISTS __diesel_schema_migrations")?)
+}
+
+fn take_back<DB: Backend>(
+    conn: &mut impl MigrationHarness<DB>,
+    migrations: EmbeddedMigrations,
+) -> diesel::migration::Result<()> {
+    let migrations = MigrationSource::<DB>::migrations(&migrations)?;
+    // Newest first; Glance's own is the oldest.
+    for version in conn.applied_migrations()? {
+        let mut known = migrations.iter();
+        let ours = known.find(|one| one.name().version() == version);
+        if let Some(ours) = ours.filter(|_| version.to_string() != GLANCES) {
+            conn.revert_migration(ours)?;
         }
-        conn.run_pending_migrations(MIGRATIONS)
-            .map_err(|error| SchemaError::Migration(error.to_string()))?;
-        Ok::<(), SchemaError>(())
-    })?;
-    // Once per upgrade, so that rare statements, which have no index named, are planned well.
-    conn.batch_execute("PRAGMA optimize")?;
+    }
     Ok(())
 }
 
-/// Looks at the tables without changing anything, at one moment: another may be making them.
-pub fn condition(conn: &mut SqliteConnection) -> Result<Condition, SchemaError> {
-    conn.transaction(look)
+fn failed(error: impl std::fmt::Display) -> SchemaError {
+    SchemaError::Migration(error.to_string())
 }
 
-fn look(conn: &mut SqliteConnection) -> Result<Condition, SchemaError> {
+fn in_file(conn: &mut Conn) -> Result<(), SchemaError> {
+    if condition(conn)? == Condition::Current {
+        return Ok(());
+    }
+    conn.exclusively("BEGIN EXCLUSIVE", |conn| {
+        // The other one may have been quicker.
+        if look(conn)? == Condition::Current {
+            return Ok(());
+        }
+        let Link::Sqlite(file) = &mut conn.link else {
+            return Ok(());
+        };
+        file.run_pending_migrations(ON_SQLITE)
+            .map(drop)
+            .map_err(failed)
+    })?;
+    // Once per upgrade, so that rare statements, which have no index named, are planned well.
+    Ok(conn.batch("PRAGMA optimize")?)
+}
+
+/// Where a database is going.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Direction {
+    /// To the newest tables.
+    Forward,
+    /// To Glance's.
+    Back,
+}
+
+/// On two connections: one holds a lock that keeps others from doing the same, one does it.
+fn on_server(place: &Place, direction: Direction) -> Result<(), SchemaError> {
+    let place = Place {
+        deadline: PATIENCE,
+        ..place.clone()
+    };
+    let mut watch = servers::connect(&place)?;
+    match place.engine {
+        Engine::Mysql => {
+            let sql = "SELECT GET_LOCK(CONCAT(LEFT(DATABASE(), 30), '-db-sync'), 21600)";
+            let got: Option<i64> =
+                Statement::<Nullable<BigInt>>::passing(sql, Vec::new()).get_result(&mut watch)?;
+            if got != Some(1) {
+                return Err(failed("another one is changing the tables"));
+            }
+        }
+        _ => watch.batch("SELECT pg_advisory_lock(4713091127)")?,
+    }
+    if direction == Direction::Forward && condition(&mut watch)? == Condition::Current {
+        return Ok(());
+    }
+    let runtime = Arc::new(servers::runtime()?);
+    RUNTIME.set(Some(Arc::clone(&runtime)));
+    let outcome = match place.engine {
+        Engine::Mysql => {
+            let conn = servers::in_time(&runtime, servers::mysql(&place))?;
+            let mut conn = AsyncConnectionWrapper::<_, Own>::from(conn);
+            go(&mut conn, ON_MYSQL, direction)
+        }
+        _ => {
+            let conn = servers::in_time(&runtime, servers::postgres(&place))?;
+            let mut conn = AsyncConnectionWrapper::<_, Own>::from(conn);
+            go(&mut conn, ON_POSTGRES, direction)
+        }
+    };
+    RUNTIME.set(None);
+    outcome.map_err(failed)
+}
+
+fn go<DB: Backend>(
+    conn: &mut impl MigrationHarness<DB>,
+    migrations: EmbeddedMigrations,
+    direction: Direction,
+) -> diesel::migration::Result<()> {
+    match direction {
+        Direction::Forward => conn.run_pending_migrations(migrations).map(drop),
+        Direction::Back => take_back(conn, migrations),
+    }
+}
+
+thread_local! {
+    /// The runtime on which the connection that is to be wrapped was made.
+    static RUNTIME: RefCell<Option<Arc<Runtime>>> = const { RefCell::new(None) };
+}
+
+/// Waits on the runtime that the connection was made on.
+struct Own(Arc<Runtime>);
+
+impl BlockOn for Own {
+    fn block_on<F: Future>(&self, future: F) -> F::Output {
+        self.0.block_on(future)
+    }
+
+    #[expect(
+        clippy::expect_used,
+        reason = "on_server sets it before it wraps a connection"
+    )]
+    fn get_runtime() -> Self {
+        Self(RUNTIME.with_borrow(Clone::clone).expect("a runtime is set"))
+    }
+}
+
+/// Looks at the tables without changing anything. In a file at one moment: another may be making them.
+pub fn condition(conn: &mut Conn) -> Result<Condition, SchemaError> {
+    conn.exclusively("BEGIN", look)
+}
+
+fn look(conn: &mut Conn) -> Result<Condition, SchemaError> {
     let revision = version(conn)?;
     let has_images = has_table(conn, "images")?;
     match &revision {
@@ -97,7 +250,11 @@ fn look(conn: &mut SqliteConnection) -> Result<Condition, SchemaError> {
     if !has_images {
         return Ok(Condition::Empty);
     }
-    let known = known_migrations();
+    let known = match conn.engine() {
+        Engine::Sqlite => known_migrations::<Sqlite>(ON_SQLITE),
+        Engine::Postgres => known_migrations::<Pg>(ON_POSTGRES),
+        Engine::Mysql => known_migrations::<Mysql>(ON_MYSQL),
+    };
     let applied = applied_migrations(conn)?;
     if let Some(newer) = applied.iter().find(|version| !known.contains(version)) {
         return Err(SchemaError::Newer(newer.clone()));
@@ -110,7 +267,7 @@ fn look(conn: &mut SqliteConnection) -> Result<Condition, SchemaError> {
 }
 
 /// The revision of Glance's schema, as its own tools note it.
-pub fn version(conn: &mut SqliteConnection) -> Result<Option<String>, SchemaError> {
+pub fn version(conn: &mut Conn) -> Result<Option<String>, SchemaError> {
     if !has_table(conn, "alembic_version")? {
         return Ok(None);
     }
@@ -120,26 +277,45 @@ pub fn version(conn: &mut SqliteConnection) -> Result<Option<String>, SchemaErro
         .optional()?)
 }
 
-fn known_migrations() -> Vec<String> {
-    let migrations = MigrationSource::<Sqlite>::migrations(&MIGRATIONS).unwrap_or_default();
+fn known_migrations<DB: Backend>(migrations: EmbeddedMigrations) -> Vec<String> {
+    let migrations = MigrationSource::<DB>::migrations(&migrations).unwrap_or_default();
     migrations
         .iter()
         .map(|migration| migration.name().version().to_string())
         .collect()
 }
 
-fn applied_migrations(conn: &mut SqliteConnection) -> Result<Vec<String>, SchemaError> {
+fn applied_migrations(conn: &mut Conn) -> Result<Vec<String>, SchemaError> {
     if !has_table(conn, "__diesel_schema_migrations")? {
         return Ok(Vec::new());
     }
-    let applied: Vec<MigrationVersion<'_>> = conn
-        .applied_migrations()
-        .map_err(|error| SchemaError::Migration(error.to_string()))?;
-    Ok(applied.iter().map(ToString::to_string).collect())
+    let sql = "SELECT version FROM __diesel_schema_migrations";
+    Ok(Statement::<Text>::passing(sql, Vec::new()).load(conn)?)
 }
 
-fn has_table(conn: &mut SqliteConnection, name: &str) -> QueryResult<bool> {
-    let sql = "SELECT COUNT(*) FROM sqlite_master WHERE type = 'table' AND name = ?";
+fn has_table(conn: &mut Conn, name: &str) -> QueryResult<bool> {
+    let sql = conn.engine().tables_called();
     let count: i64 = Statement::<BigInt>::passing(sql, vec![Bind::from(name)]).get_result(conn)?;
     Ok(count > 0)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_made_can_be_taken_back_and_made_again() {
+        let directory = tempfile::tempdir().unwrap();
+        let url = format!("sqlite:///{}", directory.path().join("x").display());
+        let target = Target::parse(&url, false, Duration::MAX).unwrap();
+        let mut conn = crate::db::connect(&target).unwrap();
+        sync(&mut conn, &target).unwrap();
+        let Link::Sqlite(file) = &mut conn.link else {
+            panic!("not a file");
+        };
+        file.revert_all_migrations(ON_SQLITE).unwrap();
+        assert_eq!(condition(&mut conn).unwrap(), Condition::Empty);
+        sync(&mut conn, &target).unwrap();
+        assert_eq!(condition(&mut conn).unwrap(), Condition::Current);
+    }
 }

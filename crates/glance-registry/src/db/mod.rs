@@ -1,44 +1,60 @@
-//! The metadata of images in SQLite: the only place that knows SQL.
+//! The metadata of images in SQLite, PostgreSQL or MySQL: the only place that knows SQL.
 //!
 //! [`Db::read`] and [`Db::write`] are the only doors from the reactor to the threads that may block.
 
 mod arms;
+#[cfg(test)]
+mod clashes;
 mod clock;
+mod columns;
 mod conditions;
-mod connection;
+mod conn;
 mod counts;
+mod dialect;
+pub(crate) mod dump;
 mod error;
+#[cfg(test)]
+mod evidence;
 mod images;
 mod leases;
 mod list;
-mod live;
 mod locations;
 mod members;
 mod migrate;
 #[cfg(test)]
 mod plans;
+mod pool;
 mod properties;
 mod purge;
 mod readers;
+mod records;
 mod recovery;
 mod registrations;
+mod replica;
 mod rows;
-mod schema;
 mod scope;
+mod servers;
+mod sizes;
+mod sqlite;
 mod statement;
 mod status;
+mod target;
+#[cfg(test)]
+mod testing;
 mod visible;
 mod writer;
 
-use diesel::Connection;
-use diesel::result::Error as DieselError;
-use diesel::sqlite::SqliteConnection;
+use std::sync::Arc;
+use std::time::Duration;
+
+use glance_config::chain;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 pub use clock::SqlTime;
-pub use connection::{Target, UrlError};
+pub use conn::Conn;
 pub use counts::images_by_status;
+pub use dialect::Engine;
 pub use error::DbError;
 pub use images::{NewImage, Update, Values, delete, find, insert, update};
 pub use leases::{Lease, acquire, release, renew};
@@ -48,46 +64,52 @@ pub use members::{
     MemberChange, add_member, check_sharable, list_members, remove_member, replace_members,
     shared_images,
 };
-pub use migrate::{Condition, SchemaError, condition, sync, version};
+pub use migrate::{Condition, SchemaError, condition, revert, sync, version};
+pub use pool::Limits;
 pub use purge::{PurgeError, purge};
+pub use readers::Load;
+pub use records::ImageRecord;
 pub use recovery::take_over;
 pub use registrations::{register, unregister};
-pub use rows::{ImageRecord, ImageRow, Summary};
+pub use rows::{ImageRow, Summary};
 pub use scope::{Deleted, Filters, Scope, TextFilter};
+pub use target::{Place, Target, UrlError};
 
-use connection::Pool;
-pub use readers::Load;
+use pool::Pool;
 use readers::Readers;
+use replica::Replica;
 use writer::{Job, Writer};
+
+/// How often a change is tried that others got in the way of.
+const ATTEMPTS: u32 = 5;
 
 /// The database cannot be opened.
 #[derive(Debug, Error)]
 pub enum OpenError {
-    /// SQLite refuses the file.
-    #[error("cannot open the database {path}")]
+    /// The file cannot be opened, or the server not be reached.
+    #[error("cannot open the database {name}")]
     Open {
-        /// The file.
-        path: String,
-        /// What SQLite says.
+        /// The file, or the database and its server.
+        name: String,
+        /// What the engine says.
         #[source]
         source: diesel::ConnectionError,
     },
     /// Its tables are not as they should be.
     #[error(transparent)]
     Schema(#[from] SchemaError),
-    /// The readers' connections cannot be opened.
-    #[error("cannot open the database to read")]
-    Pool(#[source] diesel::r2d2::PoolError),
     /// A thread cannot be started.
     #[error("cannot start a thread for the database")]
     Thread(#[source] std::io::Error),
 }
 
-/// An open database: threads that read, and one that writes.
+/// An open database: threads that ask it, and for SQLite one that writes.
 pub struct Db {
     readers: Readers,
-    writer: Writer,
+    /// None: every thread writes, for the server takes many at once.
+    writer: Option<Writer>,
     pool: Pool,
+    replica: Option<Replica>,
 }
 
 impl std::fmt::Debug for Db {
@@ -96,70 +118,125 @@ impl std::fmt::Debug for Db {
     }
 }
 
-/// A connection for work outside of the daemon, ready to write. The file is made if there is none.
-pub fn connect(target: &Target) -> Result<SqliteConnection, OpenError> {
-    connection::establish(target).map_err(|source| OpenError::Open {
-        path: target.path().display().to_string(),
+/// A connection for work outside of the daemon, ready to write. A file is made if there is none.
+pub fn connect(target: &Target) -> Result<Conn, diesel::ConnectionError> {
+    match target {
+        Target::File { path, durable } => sqlite::writer(path, *durable).map(Conn::from),
+        Target::Server(place) => servers::connect(place),
+    }
+}
+
+/// Opens a database for work outside of the daemon.
+pub fn open(target: &Target) -> Result<Conn, OpenError> {
+    connect(target).map_err(|source| OpenError::Open {
+        name: target.shown(),
         source,
     })
 }
 
+/// Opens a database that may not be there yet: a server that starts at the same time.
+fn open_patiently(target: &Target, limits: &Limits) -> Result<Conn, OpenError> {
+    let mut attempt = 0;
+    loop {
+        match open(target) {
+            Err(error) if !target.engine().is_embedded() && limits.retries != Some(attempt) => {
+                log::warn!("{}; it is tried again", chain(&error));
+                std::thread::sleep(limits.retry_interval);
+                attempt += 1;
+            }
+            outcome => return outcome,
+        }
+    }
+}
+
 impl Db {
-    /// Opens the database with `threads` readers, making or completing its tables first: a file of
-    /// our own needs no administrator.
-    pub fn open(target: &Target, threads: usize) -> Result<Self, OpenError> {
-        let mut conn = connect(target)?;
-        sync(&mut conn)?;
-        let size = u32::try_from(threads).unwrap_or(u32::MAX).max(1);
-        let pool = connection::pool(target, size).map_err(OpenError::Pool)?;
-        let readers = Readers::start(threads.max(1), &pool).map_err(OpenError::Thread)?;
-        let writer = Writer::start(target.clone(), conn).map_err(OpenError::Thread)?;
+    /// Opens the database with at most `limits` connections and a thread for each, making or
+    /// completing its tables first: a database of our own needs no administrator.
+    pub fn open(target: &Target, limits: Limits) -> Result<Self, OpenError> {
+        let mut conn = open_patiently(target, &limits)?;
+        sync(&mut conn, target)?;
+        let pool = Pool::new(target.clone(), limits);
+        let readers = Readers::start(&pool).map_err(OpenError::Thread)?;
+        let writer = match target {
+            Target::File { .. } => {
+                Some(Writer::start(target.clone(), conn).map_err(OpenError::Thread)?)
+            }
+            Target::Server(_) => None,
+        };
         Ok(Self {
             readers,
             writer,
             pool,
+            replica: None,
         })
+    }
+
+    /// Has lists read from a replica with connections of its own, `limits` of them.
+    pub fn with_replica(mut self, target: Target, limits: Limits) -> Result<Self, OpenError> {
+        let pool = Pool::new(target, limits);
+        let readers = Readers::start(&pool).map_err(OpenError::Thread)?;
+        self.replica = Some(Replica::new(readers));
+        Ok(self)
     }
 
     /// The number of connections that readers have open.
     pub fn open_readers(&self) -> u32 {
-        self.pool.state().connections
+        self.pool.open()
     }
 
     /// How busy the threads are.
     pub fn load(&self) -> Load {
-        self.readers.load(self.writer.waiting())
+        let waiting = self.writer.as_ref().map_or(0, Writer::waiting);
+        self.readers.load(waiting)
     }
 
-    /// Asks a question. One with several parts that must agree asks them in a transaction.
+    /// Asks a question. One with several parts that must agree asks them in a transaction. It is
+    /// asked once more if the connection was lost.
     pub async fn read<T, F>(&self, question: F) -> Result<T, DbError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Result<T, DbError> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, DbError> + Send + 'static,
     {
-        let (reply, answer) = oneshot::channel();
-        self.readers.hand_over(Box::new(move |conn| {
-            let answer = conn.and_then(question);
-            // The caller may have hung up.
-            let _ = reply.send(answer);
-        }));
-        answer.await.unwrap_or_else(|_| Err(gone()))
+        self.ask(move |pool| again(pool, 2, &question)).await
+    }
+
+    /// As [`Db::read`], for a list, whose answer may be a little old: the replica is asked, if there is
+    /// one. What it cannot answer, or does not find yet, the database itself is asked.
+    pub async fn look<T, F>(&self, question: F) -> Result<T, DbError>
+    where
+        T: Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, DbError> + Send + Sync + 'static,
+    {
+        let Some(replica) = self.replica.as_ref().filter(|replica| replica.is_up()) else {
+            return self.read(question).await;
+        };
+        let question = Arc::new(question);
+        let asked = Arc::clone(&question);
+        let answer = replica
+            .ask(move |pool| again(pool, 2, &|conn| asked(conn)))
+            .await;
+        match answer {
+            Ok(answer) => Ok(answer),
+            Err(_) => self.read(move |conn| question(conn)).await,
+        }
     }
 
     /// Makes a change: wholly, and on the disk when this returns `Ok`, or not at all. It is made
-    /// even if the caller drops the future.
+    /// even if the caller drops the future. It may be begun several times, and is made once.
     pub async fn write<T, F>(&self, change: F) -> Result<T, DbError>
     where
         T: Send + 'static,
-        F: FnOnce(&mut SqliteConnection) -> Result<T, DbError> + Send + 'static,
+        F: Fn(&mut Conn) -> Result<T, DbError> + Send + 'static,
     {
+        let Some(writer) = &self.writer else {
+            let made = move |pool: &Pool| again(pool, ATTEMPTS, &|conn| conn.change(&change));
+            return self.ask(made).await;
+        };
         let (reply, answer) = oneshot::channel();
         let (refusal, refused) = oneshot::channel();
-        self.writer.hand_over(Job {
+        writer.hand_over(Job {
             change: Box::new(move |conn| {
-                let outcome = conn
-                    .transaction(|conn| change(conn).map_err(Rollback))
-                    .map_err(|r| r.0);
+                let outcome = conn.change(change).map_err(DbError::at_last);
                 Box::new(move |committed| {
                     let _ = reply.send(committed.and(outcome));
                 })
@@ -177,24 +254,47 @@ impl Db {
                 .unwrap_or_else(gone)),
         }
     }
-}
 
-/// An outcome that undoes the savepoint; diesel needs to make it of its own errors too.
-struct Rollback(DbError);
-
-impl From<DieselError> for Rollback {
-    fn from(error: DieselError) -> Self {
-        Self(error.into())
+    async fn ask<T: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Pool) -> Result<T, DbError> + Send + 'static,
+    ) -> Result<T, DbError> {
+        self.readers.ask(work).await
     }
 }
 
-/// Asks all of a question at one moment of the database.
-fn snapshot<T>(
-    conn: &mut SqliteConnection,
-    question: impl FnOnce(&mut SqliteConnection) -> Result<T, DbError>,
+/// Does `work` with a connection, up to `attempts` times if others got in its way or the connection
+/// was lost before anything was confirmed.
+fn again<T>(
+    pool: &Pool,
+    attempts: u32,
+    work: &dyn Fn(&mut Conn) -> Result<T, DbError>,
 ) -> Result<T, DbError> {
-    conn.transaction(|conn| question(conn).map_err(Rollback))
-        .map_err(|rollback| rollback.0)
+    let mut attempt = 1;
+    loop {
+        let mut leased = pool.get()?;
+        let conn = leased.conn()?;
+        let outcome = work(conn);
+        if conn.is_lost() {
+            pool.forget();
+        }
+        drop(leased);
+        match outcome {
+            Err(error) if error.is_passing() && attempt < attempts => {
+                log::warn!("a request to the database is repeated: {error}");
+                // Not in step with whoever was in the way.
+                let step = Duration::from_millis(u64::from(rand_byte()) * u64::from(attempt) / 8);
+                std::thread::sleep(step);
+                attempt += 1;
+            }
+            outcome => return outcome.map_err(DbError::at_last),
+        }
+    }
+}
+
+/// Chance enough to keep two apart.
+fn rand_byte() -> u8 {
+    uuid::Uuid::new_v4().as_bytes()[0]
 }
 
 fn gone() -> DbError {

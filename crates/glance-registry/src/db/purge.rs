@@ -1,12 +1,12 @@
-//! Removes the rows of what was deleted long ago.
+//! Removes the rows of what was deleted long ago, and keeps the ids of its images from being used again.
 
-use diesel::connection::SimpleConnection;
-use diesel::prelude::*;
-use diesel::sql_types::BigInt;
-use diesel::sqlite::SqliteConnection;
+use diesel::sql_types::Text;
 use thiserror::Error;
 
+use super::clock::{SqlTime, database_now};
+use super::conn::Conn;
 use super::error::DbError;
+use super::rows::Whole;
 use super::statement::{Bind, Statement};
 
 /// Tables in the order in which their rows can go: those that refer to images before images.
@@ -29,29 +29,63 @@ pub struct PurgeError {
     source: DbError,
 }
 
+/// Rows that go in one transaction, which is short enough for nobody to notice.
+const TOGETHER: i64 = 100;
+
 /// Removes, from each table, at most `max_rows` rows that were deleted more than `age_in_days` days
-/// ago, the oldest first. Gives the number for each table. An image whose children are not all gone
-/// stays for the next purge, where Glance fails on it.
+/// ago, the oldest first, a few at a time. Gives the number for each table. An image whose children
+/// are not all gone stays for the next purge, where Glance fails on it. Ids of images that go are
+/// retired: [`insert`](super::insert) refuses them as it refuses those of deleted images.
 pub fn purge(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     age_in_days: u32,
     max_rows: u32,
 ) -> Result<Vec<(&'static str, i64)>, PurgeError> {
     let mut counts = Vec::new();
     for table in TABLES {
-        let rows = one(conn, table, age_in_days, max_rows)
-            .map_err(|source| PurgeError { table, source })?;
+        let failed = |source| PurgeError { table, source };
+        let mut rows = 0;
+        while rows < i64::from(max_rows) {
+            let limit = TOGETHER.min(i64::from(max_rows) - rows);
+            let gone = retried(conn, |conn| some(conn, table, age_in_days, limit));
+            let gone = gone.map_err(failed)?;
+            rows += gone;
+            if gone < limit {
+                break;
+            }
+        }
         counts.push((table, rows));
     }
     Ok(counts)
 }
 
-fn one(
-    conn: &mut SqliteConnection,
+fn retried(
+    conn: &mut Conn,
+    work: impl Fn(&mut Conn) -> Result<i64, DbError>,
+) -> Result<i64, DbError> {
+    let embedded = conn.engine().is_embedded();
+    for _ in 0..5 {
+        let outcome = if embedded {
+            // Not deferred: what is read here is what goes.
+            conn.exclusively("BEGIN IMMEDIATE", &work)
+        } else {
+            conn.change(&work)
+        };
+        match outcome {
+            Err(error) if error.is_passing() && !conn.is_lost() => {}
+            outcome => return outcome.map_err(DbError::at_last),
+        }
+    }
+    Err(DbError::Unavailable("others are in the way".to_owned()))
+}
+
+fn some(
+    conn: &mut Conn,
     table: &'static str,
     age_in_days: u32,
-    max_rows: u32,
+    limit: i64,
 ) -> Result<i64, DbError> {
+    let engine = conn.engine();
     let free = if table == "images" {
         "AND NOT EXISTS (SELECT 1 FROM image_locations c WHERE c.image_id = t.id) \
          AND NOT EXISTS (SELECT 1 FROM image_members c WHERE c.image_id = t.id) \
@@ -63,18 +97,45 @@ fn one(
         // The scrubber needs the locations of images whose data is still to go.
         "AND NOT EXISTS (SELECT 1 FROM images c WHERE c.id = t.image_id AND c.status = 'pending_delete')"
     };
-    let sql = format!(
-        "SELECT t.rowid FROM {table} t WHERE t.deleted = 1 AND t.deleted_at < \
-         strftime('%Y-%m-%d %H:%M:%f', 'now', ?) {free} ORDER BY t.deleted_at LIMIT ?"
+    let age = i64::from(age_in_days) * 86_400_000_000;
+    let moment = SqlTime::from_micros(database_now(conn)?.saturating_sub(age));
+    let binds = || vec![Bind::from(&moment), Bind::from(limit)];
+    let rest = format!(
+        "FROM {table} t WHERE t.deleted = {} AND t.deleted_at < ? {free} \
+         ORDER BY t.deleted_at LIMIT ?",
+        engine.flag(true)
     );
-    let age = format!("-{age_in_days} days");
-    conn.immediate_transaction(|conn| {
-        let binds = vec![Bind::from(age.as_str()), Bind::from(i64::from(max_rows))];
-        let rows: Vec<i64> = Statement::<BigInt>::passing(sql, binds).load(conn)?;
-        for row in &rows {
-            conn.batch_execute(&format!("DELETE FROM {table} WHERE rowid = {row}"))?;
+    // Images are known by a text, the others by a number.
+    let rows: Vec<Bind> = if table == "images" {
+        let ids: Vec<String> =
+            Statement::<Text>::passing(format!("SELECT t.id {rest}"), binds()).load(conn)?;
+        ids.iter().map(|id| Bind::from(id.as_str())).collect()
+    } else {
+        let ids: Vec<i64> =
+            Statement::<Whole>::passing(format!("SELECT t.id {rest}"), binds()).load(conn)?;
+        ids.into_iter().map(Bind::from).collect()
+    };
+    let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
+    if !rows.is_empty() {
+        if table == "images" {
+            retire(conn, rows.clone())?;
         }
-        Ok(i64::try_from(rows.len()).unwrap_or(i64::MAX))
-    })
-    .map_err(|error: diesel::result::Error| error.into())
+        let places = vec!["?"; rows.len()].join(", ");
+        let sql = format!("DELETE FROM {table} WHERE id IN ({places})");
+        Statement::passing(sql, rows).execute(conn)?;
+    }
+    Ok(found)
+}
+
+/// Notes ids that no image may have any more; those that are noted already stay.
+fn retire(conn: &mut Conn, ids: Vec<Bind>) -> Result<(), DbError> {
+    let engine = conn.engine();
+    let places = vec!["(?)"; ids.len()].join(", ");
+    let sql = format!(
+        "INSERT INTO retired_images (id) VALUES {places} {} id = {}",
+        engine.on_conflict("id"),
+        engine.proposed("id")
+    );
+    Statement::passing(sql, ids).execute(conn)?;
+    Ok(())
 }

@@ -1,16 +1,14 @@
 //! Finds images that somebody stopped working on, and gives each to one daemon.
 
-use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text};
-use diesel::sqlite::SqliteConnection;
 use glance_core::wire::{RecoveryItem, RecoveryReason, TakeOver};
 
 use super::clock::{SqlTime, database_now};
+use super::columns::Columns;
+use super::conn::Conn;
 use super::error::DbError;
 use super::leases::{end, put};
 use super::locations::remaining;
-use super::schema::image_leases::{self, dsl};
-use super::schema::images;
 use super::statement::{Bind, Statement};
 
 /// Seconds after which a deletion that is not complete counts as interrupted.
@@ -19,10 +17,8 @@ const DELETION: u64 = 60;
 /// Gives the caller up to `request.limit` images that need work, each under a lease, so that no two
 /// daemons get the same. Uploads whose lease ran out are `killed` when this returns; images that are
 /// `saving` without a lease are left alone, for Glance's own daemon may be uploading them.
-pub fn take_over(
-    conn: &mut SqliteConnection,
-    request: &TakeOver,
-) -> Result<Vec<RecoveryItem>, DbError> {
+pub fn take_over(conn: &mut Conn, request: &TakeOver) -> Result<Vec<RecoveryItem>, DbError> {
+    conn.alone("recovery")?;
     let mut taken = Taking {
         now: database_now(conn)?,
         request,
@@ -49,33 +45,37 @@ impl Taking<'_> {
     }
 
     /// Images on their way out whose time is over and that nobody works on.
-    fn leaving(
-        &mut self,
-        conn: &mut SqliteConnection,
-        reason: RecoveryReason,
-    ) -> Result<(), DbError> {
+    fn leaving(&mut self, conn: &mut Conn, reason: RecoveryReason) -> Result<(), DbError> {
+        let engine = conn.engine();
         let (condition, seconds) = match reason {
             RecoveryReason::Scrub => (
-                "images i INDEXED BY ix_recovery_pending WHERE i.status = 'pending_delete'",
+                format!(
+                    "images i {} WHERE i.status = 'pending_delete'",
+                    engine.by_index("ix_recovery_pending")
+                ),
                 self.request.scrub_seconds,
             ),
             _ => (
-                "images i INDEXED BY ix_recovery_deleted \
-                 WHERE i.status = 'deleted' AND i.deleted = 0",
+                format!(
+                    "images i {} WHERE i.status = 'deleted' AND i.deleted = {}",
+                    engine.by_index("ix_recovery_deleted"),
+                    engine.flag(false)
+                ),
                 DELETION,
             ),
         };
         let sql = format!(
             "SELECT i.id FROM {condition} \
-             AND i.updated_at <= strftime('%Y-%m-%d %H:%M:%f', unixepoch('subsec') - ?, 'unixepoch') \
+             AND i.updated_at <= ? \
              AND NOT EXISTS (SELECT 1 FROM image_leases e \
              WHERE e.image_id = i.id AND e.expires_at > ?) LIMIT ?"
         );
         let seconds = i64::try_from(seconds)
             .unwrap_or(i64::MAX)
-            .min(10_000_000_000);
+            .min(100_000_000_000);
+        let moment = SqlTime::from_micros(self.now.saturating_sub(seconds * 1_000_000));
         let binds = vec![
-            Bind::from(seconds),
+            Bind::from(&moment),
             Bind::from(self.now),
             Bind::from(self.room()),
         ];
@@ -88,10 +88,14 @@ impl Taking<'_> {
     }
 
     /// Uploads whose daemon has gone silent.
-    fn expired(&mut self, conn: &mut SqliteConnection) -> Result<(), DbError> {
-        let sql = "SELECT i.id, i.status, i.deleted FROM image_leases e \
-             CROSS JOIN images i ON i.id = e.image_id \
-             WHERE e.expires_at <= ? ORDER BY e.expires_at LIMIT ?";
+    fn expired(&mut self, conn: &mut Conn) -> Result<(), DbError> {
+        // Locked, so that none is renewed meanwhile.
+        let sql = format!(
+            "SELECT i.id, i.status, i.deleted FROM image_leases e {} images i ON i.id = e.image_id \
+             WHERE e.expires_at <= ? ORDER BY e.expires_at LIMIT ?{}",
+            conn.engine().then_join(),
+            conn.row_lock()
+        );
         let binds = vec![Bind::from(self.now), Bind::from(self.room())];
         let found: Vec<(String, String, bool)> =
             Statement::<(Text, Text, Bool)>::kept(sql, binds).load(conn)?;
@@ -99,13 +103,14 @@ impl Taking<'_> {
             let discard = match status.as_str() {
                 "saving" => {
                     let now = SqlTime::now();
-                    let killed = diesel::update(images::table.find(&image))
-                        .filter(images::status.eq("saving"))
-                        .set((
-                            images::status.eq("killed"),
-                            images::updated_at.eq(now.as_str()),
-                        ))
-                        .execute(conn)?;
+                    let killed = Columns::of("images")
+                        .set("status", "killed")
+                        .set("updated_at", &now)
+                        .update(
+                            conn,
+                            "id = ? AND status = 'saving'",
+                            vec![Bind::from(image.as_str())],
+                        )?;
                     killed == 1
                 }
                 // Killed or deleted in the middle of an upload: what it left is still there.
@@ -116,7 +121,8 @@ impl Taking<'_> {
             if discard {
                 self.take(conn, image, RecoveryReason::ExpiredLease, false)?;
             } else if status != "deleted" || deleted {
-                diesel::delete(image_leases::table.find(&image)).execute(conn)?;
+                let sql = "DELETE FROM image_leases WHERE image_id = ?";
+                Statement::kept(sql, vec![Bind::from(image.as_str())]).execute(conn)?;
             }
         }
         Ok(())
@@ -124,7 +130,7 @@ impl Taking<'_> {
 
     fn take(
         &mut self,
-        conn: &mut SqliteConnection,
+        conn: &mut Conn,
         image: String,
         reason: RecoveryReason,
         deleted_too: bool,
@@ -137,10 +143,9 @@ impl Taking<'_> {
             0,
             end(self.now, self.request.seconds),
         )?;
-        let store: String = image_leases::table
-            .find(&image)
-            .select(dsl::store)
-            .get_result(conn)?;
+        let sql = "SELECT store FROM image_leases WHERE image_id = ?";
+        let store: String =
+            Statement::<Text>::kept(sql, vec![Bind::from(image.as_str())]).get_result(conn)?;
         let location_data = remaining(conn, &image, deleted_too)?;
         self.items.push(RecoveryItem {
             image_id: image,

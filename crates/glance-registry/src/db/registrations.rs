@@ -1,10 +1,10 @@
 //! Images whose data is somebody's object in Pithos: each is made, changed or brought back in one go.
 //!
 //! Their ids are the objects', so they are the only ids that are used again: an object that was
-//! unregistered can be registered once more. What it was before is not seen again.
+//! unregistered can be registered once more, also when its row has been purged. What it was before is
+//! not seen again.
 
-use diesel::prelude::*;
-use diesel::sqlite::SqliteConnection;
+use diesel::QueryResult;
 use glance_core::id::ImageId;
 use glance_core::identity::Identity;
 use glance_core::image::{ImageStatus, Properties, Visibility};
@@ -12,11 +12,14 @@ use glance_core::location::LocationData;
 use glance_core::wire::{REGISTERED, RegisteredPlace, Registration};
 
 use super::clock::SqlTime;
+use super::columns::Columns;
+use super::conn::Conn;
 use super::error::DbError;
 use super::locations::{self, Location};
 use super::members::make_members;
-use super::rows::{ImageRecord, ImageRow};
-use super::schema::{image_leases, images};
+use super::records::{self, ImageRecord};
+use super::rows::{self, ImageRow};
+use super::statement::{Bind, Statement};
 use super::{images as all_images, properties};
 
 /// Makes, brings back or changes the image `id`; see [`Registration`].
@@ -24,14 +27,14 @@ use super::{images as all_images, properties};
 /// [`DbError::NotFound`] if there is none and none is to be made, [`DbError::Conflict`] if it is, or
 /// was, an image of another kind, [`DbError::Invalid`] if a new one lacks its owner or its place.
 pub fn register(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     id: &ImageId,
     wanted: &Registration,
 ) -> Result<ImageRecord, DbError> {
     check_texts(wanted)?;
     let id = id.as_str();
     let now = SqlTime::now();
-    let row: Option<ImageRow> = images::table.find(id).get_result(conn).optional()?;
+    let row = rows::by_id(conn, id)?;
     let known = match &row {
         Some(row) => Some(known_place(conn, row)?),
         None => None,
@@ -48,7 +51,7 @@ pub fn register(
             None
         }
     };
-    let row: ImageRow = images::table.find(id).get_result(conn)?;
+    let row = rows::again(conn, id)?;
     change(conn, &row, wanted, &now)?;
     if let Some(new) = &wanted.place {
         move_to(conn, id, place, new, &now)?;
@@ -57,24 +60,20 @@ pub fn register(
     if let Some(members) = &wanted.members {
         make_members(conn, id, members, &now)?;
     }
-    Ok(ImageRecord {
-        row: images::table.find(id).get_result(conn)?,
-        properties: properties::of(conn, id)?,
-        locations: locations::of(conn, id)?,
-    })
+    records::again(conn, id)
 }
 
 /// Marks the registration `id` and all that belongs to it deleted, so that nobody looks for data to
 /// remove. [`DbError::NotFound`] if there is none.
-pub fn unregister(conn: &mut SqliteConnection, id: &str) -> Result<(), DbError> {
-    let row: Option<ImageRow> = images::table.find(id).get_result(conn).optional()?;
+pub fn unregister(conn: &mut Conn, id: &str) -> Result<(), DbError> {
+    let row = rows::by_id(conn, id)?;
     let row = row.filter(is_live).ok_or(DbError::NotFound)?;
     if known_place(conn, &row)?.is_none() {
         return Err(DbError::NotFound);
     }
-    diesel::update(images::table.find(id))
-        .set(images::status.eq(ImageStatus::Deleted.as_str()))
-        .execute(conn)?;
+    Columns::of("images")
+        .set("status", ImageStatus::Deleted.as_str())
+        .update(conn, "id = ?", vec![Bind::from(id)])?;
     let service = Identity {
         is_admin: true,
         ..Identity::default()
@@ -89,7 +88,7 @@ fn is_live(row: &ImageRow) -> bool {
 }
 
 /// Where the object is, or was last. None: the image is no registration.
-fn known_place(conn: &mut SqliteConnection, row: &ImageRow) -> QueryResult<Option<Location>> {
+fn known_place(conn: &mut Conn, row: &ImageRow) -> QueryResult<Option<Location>> {
     let places = if is_live(row) {
         locations::of(conn, &row.id)?
     } else {
@@ -101,7 +100,7 @@ fn known_place(conn: &mut SqliteConnection, row: &ImageRow) -> QueryResult<Optio
 
 /// Makes the image without anything that `wanted` names, or takes from an old one what it had.
 fn make(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     id: &str,
     again: bool,
     wanted: &Registration,
@@ -111,36 +110,30 @@ fn make(
         let reason = "a registration needs an owner and a place";
         return Err(DbError::Invalid(reason.to_owned()));
     }
-    let new = (
-        images::status.eq(ImageStatus::Active.as_str()),
-        images::created_at.eq(now.as_str()),
-        images::updated_at.eq(now.as_str()),
-        images::deleted.eq(false),
-        images::min_disk.eq(0),
-        images::min_ram.eq(0),
-        images::protected.eq(false),
-        images::visibility.eq(Visibility::Shared.as_str()),
-    );
+    let new = Columns::of("images")
+        .set("status", ImageStatus::Active.as_str())
+        .set("created_at", now)
+        .set("updated_at", now)
+        .set("deleted", false)
+        .set("min_disk", 0)
+        .set("min_ram", 0)
+        .set("protected", false)
+        .set("visibility", Visibility::Shared.as_str());
     if !again {
-        diesel::insert_into(images::table)
-            .values((images::id.eq(id), new))
-            .execute(conn)?;
+        new.set("id", id).insert(conn)?;
         return Ok(());
     }
     // Nobody may finish the deletion of what is there again.
-    diesel::delete(image_leases::table.find(id)).execute(conn)?;
-    diesel::update(images::table.find(id))
-        .set((
-            new,
-            images::name.eq(None::<&str>),
-            images::size.eq(None::<i64>),
-            images::checksum.eq(None::<&str>),
-            images::disk_format.eq(None::<&str>),
-            images::container_format.eq(None::<&str>),
-            images::virtual_size.eq(None::<i64>),
-            images::deleted_at.eq(None::<&str>),
-        ))
-        .execute(conn)?;
+    let sql = "DELETE FROM image_leases WHERE image_id = ?";
+    Statement::kept(sql, vec![Bind::from(id)]).execute(conn)?;
+    new.empty("name")
+        .set("size", None::<i64>)
+        .empty("checksum")
+        .empty("disk_format")
+        .empty("container_format")
+        .set("virtual_size", None::<i64>)
+        .set("deleted_at", None::<&SqlTime>)
+        .update(conn, "id = ?", vec![Bind::from(id)])?;
     properties::forget(conn, id, |_| true, now)?;
     locations::delete_all(conn, id, now)?;
     make_members(conn, id, &[], now)?;
@@ -148,7 +141,7 @@ fn make(
 }
 
 fn change(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     row: &ImageRow,
     wanted: &Registration,
     now: &SqlTime,
@@ -161,29 +154,21 @@ fn change(
         Some(told) => row.updated_at.clone().max(Some(told)),
         None => Some(now.clone()),
     };
-    diesel::update(images::table.find(&row.id))
-        .set((
-            wanted.name.as_ref().map(|name| images::name.eq(name)),
-            wanted.size.map(|size| images::size.eq(size)),
-            wanted.checksum.as_ref().map(|sum| images::checksum.eq(sum)),
-            wanted
-                .disk_format
-                .as_ref()
-                .map(|format| images::disk_format.eq(format)),
-            wanted
-                .container_format
-                .as_ref()
-                .map(|format| images::container_format.eq(format)),
-            wanted.owner.as_ref().map(|owner| images::owner.eq(owner)),
-            visibility.map(|visibility| images::visibility.eq(visibility.as_str())),
-            images::updated_at.eq(updated_at),
-        ))
-        .execute(conn)
+    Columns::of("images")
+        .maybe("name", wanted.name.as_deref())
+        .maybe("size", wanted.size)
+        .maybe("checksum", wanted.checksum.as_deref())
+        .maybe("disk_format", wanted.disk_format.as_deref())
+        .maybe("container_format", wanted.container_format.as_deref())
+        .maybe("owner", wanted.owner.as_deref())
+        .maybe("visibility", visibility.map(Visibility::as_str))
+        .set("updated_at", updated_at.as_ref())
+        .update(conn, "id = ?", vec![Bind::from(row.id.as_str())])
 }
 
 /// Changes the one location in place, so that following an object leaves no rows behind.
 fn move_to(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     id: &str,
     known: Option<Location>,
     new: &RegisteredPlace,
@@ -198,7 +183,7 @@ fn move_to(
 }
 
 fn set_properties(
-    conn: &mut SqliteConnection,
+    conn: &mut Conn,
     id: &str,
     wanted: &Registration,
     now: &SqlTime,

@@ -2,12 +2,45 @@
 
 use diesel::backend::Backend;
 use diesel::deserialize::{self, FromSql, FromSqlRow, Queryable};
-use diesel::sql_types::{BigInt, Bool, Nullable, Text};
+use diesel::mysql::Mysql;
+use diesel::pg::Pg;
+use diesel::query_builder::QueryId;
+use diesel::sql_types::{BigInt, Bool, Nullable, SqlType, Text, Timestamp};
 use diesel::sqlite::Sqlite;
-use glance_core::image::Properties;
+use diesel::{OptionalExtension, QueryResult};
 
 use super::clock::SqlTime;
-use super::locations::Location;
+use super::conn::Conn;
+use super::statement::{Bind, Statement};
+
+/// An integer of whatever length the column has: Glance's are of 32 bits here and 64 there.
+#[derive(Clone, Copy, Debug, QueryId, SqlType)]
+#[diesel(sqlite_type(name = "Long"))]
+#[diesel(postgres_type(name = "int8"))]
+#[diesel(mysql_type(name = "LongLong"))]
+pub(crate) struct Whole;
+
+impl FromSql<Whole, Sqlite> for i64 {
+    fn from_sql(value: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        <i64 as FromSql<BigInt, Sqlite>>::from_sql(value)
+    }
+}
+
+impl FromSql<Whole, Mysql> for i64 {
+    fn from_sql(value: <Mysql as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        <i64 as FromSql<BigInt, Mysql>>::from_sql(value)
+    }
+}
+
+impl FromSql<Whole, Pg> for i64 {
+    fn from_sql(value: <Pg as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+        let bytes = value.as_bytes();
+        if let Ok(long) = bytes.try_into() {
+            return Ok(Self::from_be_bytes(long));
+        }
+        Ok(i32::from_be_bytes(bytes.try_into()?).into())
+    }
+}
 
 /// The columns of [`ImageRow`] in its order, of the table alias `i`.
 pub(super) const COLUMNS: &str = "i.id, i.name, i.size, i.status, i.created_at, i.updated_at, \
@@ -18,22 +51,35 @@ pub(super) const COLUMNS: &str = "i.id, i.name, i.size, i.status, i.created_at, 
 pub(super) type Columns = (
     Text,
     Nullable<Text>,
-    Nullable<BigInt>,
+    Nullable<Whole>,
     Text,
-    Text,
-    Nullable<Text>,
-    Nullable<Text>,
+    Timestamp,
+    Nullable<Timestamp>,
+    Nullable<Timestamp>,
     Bool,
     Nullable<Text>,
     Nullable<Text>,
     Nullable<Text>,
     Nullable<Text>,
-    BigInt,
-    BigInt,
+    Whole,
+    Whole,
     Bool,
-    Nullable<BigInt>,
+    Nullable<Whole>,
     Text,
 );
+
+/// The row of the image `id`, deleted or not; within a change nobody else changes it meanwhile.
+pub(super) fn by_id(conn: &mut Conn, id: &str) -> QueryResult<Option<ImageRow>> {
+    let lock = conn.row_lock();
+    let sql = format!("SELECT {COLUMNS} FROM images i WHERE i.id = ?{lock}");
+    let row = Statement::<Columns>::kept(sql, vec![Bind::from(id)]).get_result(conn);
+    row.optional()
+}
+
+/// The row of the image `id`, which the same transaction has made or read.
+pub(super) fn again(conn: &mut Conn, id: &str) -> QueryResult<ImageRow> {
+    by_id(conn, id)?.ok_or(diesel::result::Error::NotFound)
+}
 
 /// A row of `images`.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable)]
@@ -74,17 +120,6 @@ pub struct ImageRow {
     pub visibility: String,
 }
 
-/// An image with what belongs to it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ImageRecord {
-    /// Its row.
-    pub row: ImageRow,
-    /// Its properties.
-    pub properties: Properties,
-    /// Its locations, in the order they were added.
-    pub locations: Vec<Location>,
-}
-
 /// The columns of [`Summary`], and those that lists are merged by.
 pub(super) const SUMMARY_COLUMNS: &str = "i.id, i.name, i.size, i.disk_format, \
      i.container_format, i.checksum, i.created_at, i.updated_at, i.status";
@@ -93,12 +128,12 @@ pub(super) const SUMMARY_COLUMNS: &str = "i.id, i.name, i.size, i.disk_format, \
 pub(super) type SummaryColumns = (
     Text,
     Nullable<Text>,
-    Nullable<BigInt>,
+    Nullable<Whole>,
     Nullable<Text>,
     Nullable<Text>,
     Nullable<Text>,
-    Text,
-    Nullable<Text>,
+    Timestamp,
+    Nullable<Timestamp>,
     Text,
 );
 
@@ -126,20 +161,12 @@ pub struct Summary {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, FromSqlRow)]
 pub struct Unread;
 
-impl FromSql<Text, Sqlite> for Unread {
-    fn from_sql(_: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
-        Ok(Self)
-    }
-}
-
-impl FromSql<Nullable<Text>, Sqlite> for Unread {
-    fn from_sql(_: <Sqlite as Backend>::RawValue<'_>) -> deserialize::Result<Self> {
+impl<ST, DB: Backend> FromSql<ST, DB> for Unread {
+    fn from_sql(_: DB::RawValue<'_>) -> deserialize::Result<Self> {
         Ok(Self)
     }
 
-    fn from_nullable_sql(
-        _: Option<<Sqlite as Backend>::RawValue<'_>>,
-    ) -> deserialize::Result<Self> {
+    fn from_nullable_sql(_: Option<DB::RawValue<'_>>) -> deserialize::Result<Self> {
         Ok(Self)
     }
 }

@@ -86,6 +86,20 @@ impl Filters {
         .filter_map(|(column, filter)| Some((column, filter.as_ref()?)))
     }
 
+    /// Whether a text that is looked for holds the character NUL.
+    pub(super) fn any_nul(&self) -> bool {
+        let texts = self.texts().any(|(_, filter)| match filter {
+            TextFilter::Is(text) => text.contains('\0'),
+            TextFilter::In(texts) => texts.iter().any(|text| text.contains('\0')),
+        });
+        let nul = |text: &String| text.contains('\0');
+        texts
+            || self
+                .properties
+                .iter()
+                .any(|(name, value)| nul(name) || nul(value))
+    }
+
     /// How many there are.
     pub(super) fn count(&self) -> usize {
         let numbers = [self.min_ram, self.min_disk, self.size_min, self.size_max];

@@ -1,4 +1,4 @@
-//! The one thread that writes: changes are serial, and those that wait share one flush to the disk.
+//! The one thread that writes to SQLite: changes are serial, and those that wait share one flush to the disk.
 //!
 //! Each change is a savepoint within the transaction, so that one that is refused leaves the others
 //! alone. Nobody is told of success before the transaction is on the disk.
@@ -9,10 +9,9 @@ use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
 
-use diesel::sqlite::SqliteConnection;
-
-use super::connection::{self, Target};
+use super::conn::Conn;
 use super::error::DbError;
+use super::target::Target;
 
 /// Changes that may wait; more are answered at once that there is no room.
 const WAITING: usize = 1024;
@@ -22,7 +21,7 @@ const TOGETHER: usize = 64;
 /// Tells the caller what became of its change: `Ok` once it is on the disk.
 pub(super) type Reply = Box<dyn FnOnce(Result<(), DbError>) + Send>;
 /// A change, made within a transaction.
-pub(super) type Change = Box<dyn FnOnce(&mut SqliteConnection) -> Reply + Send>;
+pub(super) type Change = Box<dyn FnOnce(&mut Conn) -> Reply + Send>;
 
 /// A change and the way to refuse it unseen.
 pub(super) struct Job {
@@ -39,7 +38,7 @@ pub(super) struct Writer {
 
 impl Writer {
     /// Starts the thread with a connection that is ready to write.
-    pub(super) fn start(target: Target, conn: SqliteConnection) -> std::io::Result<Self> {
+    pub(super) fn start(target: Target, conn: Conn) -> std::io::Result<Self> {
         let (jobs, incoming) = sync_channel(WAITING);
         let waiting = Arc::new(AtomicUsize::new(0));
         let queue = Queue {
@@ -118,12 +117,12 @@ impl Queue {
     }
 }
 
-fn serve(target: &Target, conn: SqliteConnection, queue: &Queue) {
+fn serve(target: &Target, conn: Conn, queue: &Queue) {
     let mut conn = Some(conn);
     while let Some(jobs) = queue.next() {
         let usable = match conn.take() {
             Some(conn) => Ok(conn),
-            None => connection::establish(target),
+            None => super::connect(target),
         };
         match usable {
             Ok(mut usable) => {
@@ -142,11 +141,11 @@ fn serve(target: &Target, conn: SqliteConnection, queue: &Queue) {
 }
 
 /// Makes the changes in one transaction. False: the connection is not to be used again.
-fn together(conn: &mut SqliteConnection, jobs: Vec<Job>) -> bool {
+fn together(conn: &mut Conn, jobs: Vec<Job>) -> bool {
     let mut jobs = jobs.into_iter();
     let mut replies: Vec<Reply> = Vec::new();
     let outcome = catch_unwind(AssertUnwindSafe(|| {
-        conn.immediate_transaction(|conn| {
+        conn.immediate(|conn| {
             for job in jobs.by_ref() {
                 // The reply stands for the job from here on: a panic below drops the change's own.
                 replies.push(job.refuse);

@@ -1,27 +1,51 @@
 //! Starts the daemon on a database of its own, and talks to it.
 
 use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
+use glance_registry::db::Conn;
 use serde_json::{Value, json};
 use tempfile::TempDir;
+
+use crate::own_database::{OwnDatabase, connect, target};
+
+#[path = "../../../../tests/harness/port.rs"]
+#[allow(
+    unreachable_pub,
+    clippy::expect_used,
+    reason = "the stories have it in a library of their own"
+)]
+mod port;
+use port::Port;
 
 pub(crate) const ADMIN: &str = "adm:tadm:admin";
 pub(crate) const T1: &str = "u1:t1:member";
 pub(crate) const T2: &str = "u2:t2:member";
 
-/// A directory with a configuration and a database.
+/// A directory with a configuration, and a database: a file in it, or one of its own on the server
+/// that `GLANCE_TEST_DATABASE` names.
 pub(crate) struct Place {
     directory: TempDir,
-    port: u16,
+    port: Port,
+    own: Option<OwnDatabase>,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
         Self::with("")
+    }
+
+    /// A place whose database is a file, whatever the others have.
+    pub(crate) fn in_file() -> Self {
+        Self::owning("", None, None)
+    }
+
+    /// A place with a database of its own on this server.
+    pub(crate) fn on(server: &str) -> Self {
+        Self::owning("", None, Some(OwnDatabase::on(server)))
     }
 
     /// A place with further lines in its configuration's `[DEFAULT]`.
@@ -34,19 +58,36 @@ impl Place {
         Self::configured("", Some(connection))
     }
 
+    /// A place with a database of its own on a server, to which its daemon comes as `way` says. None:
+    /// the tests' databases are files.
+    pub(crate) fn by_way(way: impl FnOnce(&str) -> String) -> Option<Self> {
+        let own = OwnDatabase::new()?;
+        let connection = way(&own.url);
+        Some(Self::owning("", Some(&connection), Some(own)))
+    }
+
     fn configured(options: &str, connection: Option<&str>) -> Self {
+        let own = match connection {
+            None => OwnDatabase::new(),
+            Some(_) => None,
+        };
+        Self::owning(options, connection, own)
+    }
+
+    fn owning(options: &str, connection: Option<&str>, own: Option<OwnDatabase>) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let port = TcpListener::bind("127.0.0.1:0")
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
-        let place = Self { directory, port };
-        let own = format!("sqlite:///{}", place.database().display());
+        let place = Self {
+            directory,
+            port: Port::take(),
+            own,
+        };
+        let port = place.port.number;
+        let own = place.connection();
         let connection = connection.unwrap_or(&own);
         let text = format!(
             "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {port}\n{options}\n\
-             [database]\nconnection = {connection}\n[paste_deploy]\nflavor = fakeauth\n"
+             [database]\nconnection = {connection}\nmax_retries = 0\n\
+             [paste_deploy]\nflavor = fakeauth\n"
         );
         std::fs::write(place.configuration(), text).unwrap();
         place
@@ -63,13 +104,61 @@ impl Place {
     /// A copy of the database that Glance 15.0.2 wrote.
     pub(crate) fn with_glances_database() -> Self {
         let place = Self::new();
-        let sample = Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("../../tests/golden/databases/glance-15.0.2.sqlite");
-        std::fs::copy(sample, place.database()).unwrap();
+        let samples = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/golden/databases");
+        match &place.own {
+            None => {
+                let sample = samples.join("glance-15.0.2.sqlite");
+                std::fs::copy(sample, place.database()).unwrap();
+            }
+            Some(own) => own.load(&samples),
+        }
         place
     }
 
-    /// A connection past the daemon.
+    /// Whether the database is a file, which has some promises of its own.
+    pub(crate) fn is_file(&self) -> bool {
+        self.own.is_none()
+    }
+
+    /// SQL that ends all connections to the database but the one that it is said through. None: the
+    /// engine has no such words.
+    pub(crate) fn end_of_all_connections(&self) -> Option<&'static str> {
+        let postgres = self.own.as_ref().is_some_and(OwnDatabase::is_postgres);
+        postgres.then_some(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity \
+             WHERE datname = current_database() AND pid <> pg_backend_pid()",
+        )
+    }
+
+    /// Whether most of the database's texts end at U+FFFF.
+    pub(crate) fn has_narrow_texts(&self) -> bool {
+        self.has_whole_seconds()
+    }
+
+    /// Whether the database's columns of times have whole seconds only.
+    pub(crate) fn has_whole_seconds(&self) -> bool {
+        self.own.as_ref().is_some_and(|own| !own.is_postgres())
+    }
+
+    /// The URL of a database on a server.
+    pub(crate) fn url(&self) -> Option<&str> {
+        self.own.as_ref().map(|own| own.url.as_str())
+    }
+
+    /// A path of this place for a file of the test's.
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.directory.path().join(name)
+    }
+
+    /// Waits until what changes now gets a later time than what changed before: MySQL's columns have
+    /// whole seconds.
+    pub(crate) fn let_time_pass(&self) {
+        if self.own.as_ref().is_some_and(|own| !own.is_postgres()) {
+            std::thread::sleep(Duration::from_millis(1100));
+        }
+    }
+
+    /// A connection past the daemon to the database's file.
     pub(crate) fn sql(&self) -> diesel::sqlite::SqliteConnection {
         use diesel::Connection;
         use diesel::connection::SimpleConnection;
@@ -79,9 +168,63 @@ impl Place {
         conn
     }
 
+    /// A connection past the daemon.
+    pub(crate) fn connect(&self) -> Conn {
+        connect(&self.connection())
+    }
+
+    /// A connection of a user, called as the database, whose password PostgreSQL wants shown by
+    /// SCRAM, which is its newer versions' way. None: another engine.
+    pub(crate) fn connect_by_scram(&self) -> Option<Conn> {
+        let own = self.own.as_ref().filter(|own| own.is_postgres())?;
+        let (name, address) = (&own.name, own.url.rsplit_once('@').unwrap().1);
+        self.execute(&format!(
+            "SET password_encryption = 'scram-sha-256'; CREATE ROLE {name} LOGIN PASSWORD 'p@:/s'"
+        ));
+        let url = format!("postgresql://{name}:p%40%3A%2Fs@{address}");
+        Some(connect(&url))
+    }
+
+    pub(crate) fn forget_who_came_by_scram(&self) {
+        if let Some(own) = &self.own {
+            self.execute(&format!("DROP ROLE {}", own.name));
+        }
+    }
+
     pub(crate) fn execute(&self, sql: &str) {
-        use diesel::connection::SimpleConnection;
-        self.sql().batch_execute(sql).unwrap();
+        self.connect().batch(sql).unwrap();
+    }
+
+    /// What an engine's own client says to the question that is for it; a line for each row. The
+    /// questions are SQLite's, PostgreSQL's and MariaDB's.
+    pub(crate) fn ask(&self, [file, postgres, mysql]: [&str; 3]) -> Vec<String> {
+        match &self.own {
+            Some(own) if own.is_postgres() => own.ask(postgres),
+            Some(own) => own.ask(mysql),
+            None => {
+                use diesel::{QueryableByName, RunQueryDsl, sql_query, sql_types::Text};
+                #[derive(QueryableByName)]
+                struct Row {
+                    #[diesel(sql_type = Text)]
+                    line: String,
+                }
+                let rows: Vec<Row> = sql_query(file).load(&mut self.sql()).unwrap();
+                rows.into_iter().map(|row| row.line).collect()
+            }
+        }
+    }
+
+    /// Takes back what we added to Glance's tables.
+    pub(crate) fn revert(&self) {
+        let target = target(&self.connection());
+        let mut conn = glance_registry::db::open(&target).unwrap();
+        glance_registry::db::revert(&mut conn, &target).unwrap();
+    }
+
+    /// The database's URL.
+    fn connection(&self) -> String {
+        let file = || format!("sqlite:///{}", self.database().display());
+        self.own.as_ref().map_or_else(file, |own| own.url.clone())
     }
 
     pub(crate) fn manage_command(&self, arguments: &[&str]) -> Command {
@@ -114,23 +257,25 @@ impl Place {
 
     /// Starts the daemon and waits until it listens.
     pub(crate) fn start(&self) -> Registry {
-        let ready = self.directory.path().join("ready");
+        let (ready, errors) = (self.path("ready"), self.path("errors"));
         let _ = std::fs::remove_file(&ready);
         let child = self
             .command()
             .env("GLANCE_READY_FILE", &ready)
-            .stderr(Stdio::null())
+            .stderr(std::fs::File::create(&errors).unwrap())
             .spawn()
             .unwrap();
-        let registry = Registry {
+        let mut registry = Registry {
             child,
-            port: self.port,
+            address: self.port.address(),
         };
         let begun = Instant::now();
         while !ready.exists() {
+            let ended = registry.child.try_wait().unwrap();
             assert!(
-                begun.elapsed() < Duration::from_secs(30),
-                "the daemon does not start"
+                ended.is_none() && begun.elapsed() < Duration::from_secs(120),
+                "the daemon does not start ({ended:?}): {}",
+                std::fs::read_to_string(&errors).unwrap()
             );
             std::thread::sleep(Duration::from_millis(5));
         }
@@ -141,7 +286,7 @@ impl Place {
 /// A running daemon; dropping it kills it.
 pub(crate) struct Registry {
     pub(crate) child: Child,
-    port: u16,
+    address: String,
 }
 
 impl Drop for Registry {
@@ -180,10 +325,18 @@ impl Answer {
     }
 }
 
+/// 503, and when to come again.
+#[track_caller]
+pub(crate) fn assert_unavailable(answer: &Answer) {
+    assert_eq!(answer.status, 503, "{answer:?}");
+    let headers = answer.headers.to_lowercase();
+    assert!(headers.contains("\r\nretry-after: "), "{answer:?}");
+}
+
 impl Registry {
     /// A connection that has been used once and is kept open.
     pub(crate) fn connect(&self) -> TcpStream {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).unwrap();
+        let mut stream = TcpStream::connect(&self.address).unwrap();
         stream
             .write_all(b"GET /healthcheck HTTP/1.1\r\nHost: x\r\n\r\n")
             .unwrap();
@@ -193,7 +346,7 @@ impl Registry {
 
     /// Sends bytes as they are, and reads until the peer closes; nothing if the connection breaks.
     pub(crate) fn raw(&self, bytes: &[u8]) -> Option<Answer> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
+        let mut stream = TcpStream::connect(&self.address).ok()?;
         stream
             .set_read_timeout(Some(Duration::from_secs(30)))
             .ok()?;

@@ -4,10 +4,16 @@
 
 mod bad_input;
 mod crash;
+mod dump;
 mod harness;
 mod leases;
 mod lists;
 mod members;
+mod moving_back;
+mod outage;
+mod own_database;
 mod registrations;
+mod replica;
 mod schema;
+mod takeover;
 mod transitions;

@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use crate::harness::{Place, T1, T2, at_once};
+use crate::harness::{ADMIN, Place, T1, T2, at_once};
 
 #[test]
 fn member_quota_holds_against_many_at_once() {
@@ -71,4 +71,30 @@ fn a_tenant_named_twice_is_one_member() {
         members,
         json!({"members": [{"member_id": "a", "can_share": true}]})
     );
+}
+
+#[test]
+fn shared_images_are_told_to_whom_they_concern() {
+    let place = Place::new();
+    let registry = place.start();
+    let share = |owner| {
+        let id = registry.create(owner, json!({}));
+        let path = format!("/images/{id}/members/t3");
+        assert_eq!(registry.send(owner, "PUT", &path, &[], None).status, 204);
+        id
+    };
+    let (first, second, gone) = (share(T1), share(T2), share(T1));
+    assert_eq!(registry.delete(T1, &format!("/images/{gone}")).status, 200);
+    let told = |caller| registry.get(caller, "/shared-images/t3").json();
+    let all = |ids: &[&String]| {
+        let each = ids
+            .iter()
+            .map(|id| json!({"image_id": id, "can_share": false}));
+        json!({"shared_images": each.collect::<Vec<_>>()})
+    };
+    assert_eq!(told("u3:t3:member"), all(&[&first, &second]));
+    assert_eq!(told(ADMIN), all(&[&first, &second]));
+    assert_eq!(told(T1), all(&[&first]));
+    assert_eq!(told(T2), all(&[&second]));
+    assert_eq!(told("u4:t4:member"), all(&[]));
 }

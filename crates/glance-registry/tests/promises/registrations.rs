@@ -73,6 +73,7 @@ fn changes_what_is_named_and_keeps_the_rest() {
     let (old, new_) = (&before["location_data"][0], &image["location_data"][0]);
     assert_eq!(new_["id"], old["id"], "no row is left behind");
 
+    place.let_time_pass();
     let change = json!({"properties": {"os": "y", "new": "1"}, "forget": ["kernel"],
         "is_public": true, "members": ["t3"]});
     assert_eq!(put(&registry, &change), 200);
@@ -105,6 +106,7 @@ fn unregistered_images_come_back_as_new_ones() {
     let taken = registry.post(ADMIN, "/recovery", &take).json();
     assert_eq!(taken["items"], json!([]));
 
+    place.let_time_pass();
     let mut again = new("b");
     again["properties"] = json!({"os": "z"});
     again["members"] = json!(["t1"]);

@@ -1,0 +1,1 @@
+ALTER TABLE image_members DROP INDEX ix_list_members;

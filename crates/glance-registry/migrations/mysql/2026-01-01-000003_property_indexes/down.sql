@@ -1,0 +1,1 @@
+ALTER TABLE image_properties DROP INDEX ix_list_properties;

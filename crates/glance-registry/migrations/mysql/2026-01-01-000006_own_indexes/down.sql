@@ -1,0 +1,17 @@
+ALTER TABLE images
+    DROP INDEX ix_list_own_created_at,
+    ADD INDEX ix_list_own_created_at (owner, deleted, created_at, id, visibility),
+    DROP INDEX ix_list_own_updated_at,
+    ADD INDEX ix_list_own_updated_at (owner, deleted, updated_at, created_at, id, visibility),
+    DROP INDEX ix_list_own_name,
+    ADD INDEX ix_list_own_name (owner, deleted, name, created_at, id, visibility),
+    DROP INDEX ix_list_own_status,
+    ADD INDEX ix_list_own_status (owner, deleted, status, created_at, id, visibility),
+    DROP INDEX ix_list_own_container_format,
+    ADD INDEX ix_list_own_container_format (owner, deleted, container_format, created_at, id, visibility),
+    DROP INDEX ix_list_own_disk_format,
+    ADD INDEX ix_list_own_disk_format (owner, deleted, disk_format, created_at, id, visibility),
+    DROP INDEX ix_list_own_size,
+    ADD INDEX ix_list_own_size (owner, deleted, size, created_at, id, visibility),
+    DROP INDEX ix_list_own_id,
+    ADD INDEX ix_list_own_id (owner, deleted, id, visibility);

@@ -1,0 +1,212 @@
+//! Connections to PostgreSQL and to MySQL.
+
+use std::future::Future;
+use std::time::Duration;
+
+use diesel::ConnectionError;
+use diesel_async::{AsyncMysqlConnection, AsyncPgConnection, SimpleAsyncConnection};
+use glance_net::tls::Trust;
+use mysql_async::{Opts, OptsBuilder, SslOpts};
+use tokio::runtime::Runtime;
+use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::{Config, NoTls};
+use tokio_postgres_rustls::MakeRustlsConnect;
+
+use super::conn::{Conn, Link, Server};
+use super::dialect::Engine;
+use super::target::{Encryption, Place, Wish};
+
+/// What opening a connection may take.
+const PATIENCE: Duration = Duration::from_secs(10);
+/// What an answer may take to come in beyond the time that the server has for it.
+const WAY: Duration = Duration::from_secs(5);
+
+/// What PostgreSQL is told of plans: they are made once for a statement, not again for each page that
+/// is asked for, and lead through indexes, of which each list has one with all of its order. A
+/// version that lacks one of the settings does without.
+const PLANS: &str = "SELECT set_config(name, \
+     CASE name WHEN 'plan_cache_mode' THEN 'force_generic_plan' ELSE 'off' END, false) \
+     FROM pg_settings WHERE name IN \
+     ('plan_cache_mode', 'enable_seqscan', 'enable_incremental_sort', 'jit')";
+
+/// A connection that is ready for any statement.
+pub(super) fn connect(place: &Place) -> Result<Conn, ConnectionError> {
+    let runtime = runtime()?;
+    let patience = place.deadline + WAY;
+    let link = match place.engine {
+        Engine::Mysql => {
+            let conn = in_time(&runtime, mysql(place))?;
+            Link::Mysql(Box::new(Server {
+                conn,
+                runtime,
+                patience,
+                lost: false,
+            }))
+        }
+        Engine::Postgres | Engine::Sqlite => {
+            let conn = in_time(&runtime, postgres(place))?;
+            Link::Postgres(Box::new(Server {
+                conn,
+                runtime,
+                patience,
+                lost: false,
+            }))
+        }
+    };
+    Ok(Conn::new(link))
+}
+
+/// Runs what one connection needs, on the thread that asks it.
+pub(super) fn runtime() -> Result<Runtime, ConnectionError> {
+    tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| bad(&error))
+}
+
+pub(super) fn in_time<T>(
+    runtime: &Runtime,
+    connecting: impl Future<Output = Result<T, ConnectionError>>,
+) -> Result<T, ConnectionError> {
+    let timed = async { tokio::time::timeout(PATIENCE, connecting).await };
+    let silent = |_| ConnectionError::BadConnection("the server does not answer".to_owned());
+    runtime.block_on(timed).map_err(silent)?
+}
+
+fn bad(error: &dyn std::error::Error) -> ConnectionError {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    ConnectionError::BadConnection(text)
+}
+
+/// A connection to PostgreSQL: to the first of the hosts that can be written to.
+pub(super) async fn postgres(place: &Place) -> Result<AsyncPgConnection, ConnectionError> {
+    let mut config = Config::new();
+    config
+        .dbname(&place.database)
+        .application_name("glance-registry")
+        .options(format!(
+            "-c statement_timeout={0} -c lock_timeout={0} -c idle_in_transaction_session_timeout={1}",
+            place.deadline.as_millis(),
+            (place.deadline + WAY).as_millis()
+        ))
+        .connect_timeout(PATIENCE / 2)
+        .keepalives_idle(Duration::from_secs(60))
+        .ssl_mode(match place.encryption.wish {
+            Wish::Never => SslMode::Disable,
+            Wish::Preferred => SslMode::Prefer,
+            Wish::Required => SslMode::Require,
+        });
+    // A name that is none is libpq's: the user that runs the program.
+    config.user(place.user.as_deref().unwrap_or("glance"));
+    if let Some(password) = &place.password {
+        config.password(password);
+    }
+    let port = place.port.unwrap_or(5432);
+    let mut ports = Vec::new();
+    if let Some(folder) = &place.socket {
+        config.host_path(folder);
+        ports.push(port);
+    }
+    for (host, own) in &place.hosts {
+        config.host(host);
+        ports.push(own.unwrap_or(port));
+    }
+    for port in &ports {
+        config.port(*port);
+    }
+    if ports.len() > 1 {
+        config.target_session_attrs(TargetSessionAttrs::ReadWrite);
+    }
+    let unencrypted = place.encryption.wish == Wish::Never || place.hosts.is_empty();
+    let mut conn = if unencrypted {
+        let (client, connection) = config.connect(NoTls).await.map_err(|error| bad(&error))?;
+        AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+    } else {
+        let tls = MakeRustlsConnect::new(trust(&place.encryption)?);
+        let (client, connection) = config.connect(tls).await.map_err(|error| bad(&error))?;
+        AsyncPgConnection::try_from_client_and_connection(client, connection).await?
+    };
+    conn.batch_execute(PLANS)
+        .await
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    Ok(conn)
+}
+
+fn trust(encryption: &Encryption) -> Result<rustls::ClientConfig, ConnectionError> {
+    let trust = Trust {
+        ca_file: encryption.authorities.as_deref(),
+        insecure: !encryption.verified,
+    };
+    trust.config().map_err(|error| bad(&error))
+}
+
+/// A connection to MySQL or MariaDB, at READ COMMITTED.
+pub(super) async fn mysql(place: &Place) -> Result<AsyncMysqlConnection, ConnectionError> {
+    let mut options = OptsBuilder::default()
+        .user(place.user.clone())
+        .pass(place.password.clone())
+        .db_name(Some(place.database.clone()))
+        .prefer_socket(false)
+        .stmt_cache_size(0)
+        // As in the other engines, a row counts as changed that has its new values already.
+        .client_found_rows(true)
+        .tcp_keepalive(Some(60_000_u32));
+    if let Some(socket) = &place.socket {
+        options = options.socket(Some(socket.clone()));
+    } else if let Some((host, port)) = place.hosts.first() {
+        options = options
+            .ip_or_hostname(host.clone())
+            .tcp_port(port.or(place.port).unwrap_or(3306));
+    }
+    if place.encryption.wish != Wish::Never && place.socket.is_none() {
+        options = options.ssl_opts(Some(encryption(&place.encryption)));
+    }
+    let conn = mysql_async::Conn::new(Opts::from(options)).await;
+    let conn = conn.map_err(|error| bad(&error))?;
+    let mut conn = AsyncMysqlConnection::try_from(conn).await?;
+    let seconds = place.deadline.as_secs().max(1);
+    let millis = place.deadline.as_millis();
+    let setup = format!(
+        "SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED; \
+         SET SESSION innodb_lock_wait_timeout = {seconds}; \
+         SET SESSION sql_mode = 'STRICT_TRANS_TABLES,NO_ENGINE_SUBSTITUTION'; \
+         SET SESSION group_concat_max_len = 1073741824; \
+         SET SESSION autocommit = 1"
+    );
+    conn.batch_execute(&setup)
+        .await
+        .map_err(ConnectionError::CouldntSetupConfiguration)?;
+    // The first is for what is read of errors, which servers may tell in other languages. The next
+    // two are MariaDB's, which else reads all memberships of a tenant to find those of a page; the
+    // others MySQL's, which rounds times where MariaDB cuts them off. Each refuses what is the
+    // other's, and that is all right.
+    for own in [
+        "SET SESSION lc_messages = 'en_US'".to_owned(),
+        format!("SET SESSION max_statement_time = {seconds}"),
+        "SET SESSION optimizer_switch = 'exists_to_in=off'".to_owned(),
+        format!("SET SESSION max_execution_time = {millis}"),
+        "SET SESSION sql_mode = CONCAT(@@sql_mode, ',TIME_TRUNCATE_FRACTIONAL')".to_owned(),
+    ] {
+        let _ = conn.batch_execute(&own).await;
+    }
+    Ok(conn)
+}
+
+fn encryption(encryption: &Encryption) -> SslOpts {
+    let authorities: Vec<_> = encryption
+        .authorities
+        .iter()
+        .cloned()
+        .map(Into::into)
+        .collect();
+    SslOpts::default()
+        .with_disable_built_in_roots(!authorities.is_empty())
+        .with_root_certs(authorities)
+        .with_danger_accept_invalid_certs(!encryption.verified)
+        .with_danger_skip_domain_validation(!encryption.identified)
+}
