@@ -96,13 +96,15 @@ class Process:
 class Service:
     """Both daemons in a directory of their own, with everybody as administrator."""
 
-    def __init__(self, directory, store='', both=''):
-        """`store`: more lines for [glance_store]. `both`: more sections for both files."""
+    def __init__(self, directory, store='', both='', connection=None):
+        """`store`: more lines for [glance_store]. `both`: more sections for both files. `connection`: the
+        registry's database, else a file in the directory."""
         self.directory = directory
         self.store = store
         self.both = both
         self.datadir = os.path.join(directory, 'images')
         self.database = os.path.join(directory, 'glance.sqlite')
+        self.connection = connection or 'sqlite:///' + self.database
         self.log = open(os.path.join(directory, 'daemons.log'), 'a')
         self.start()
 
@@ -118,8 +120,8 @@ class Service:
 bind_host = 127.0.0.1
 bind_port = %d
 [database]
-connection = sqlite:///%s
-%s""" % (registry, self.database, self.both))
+connection = %s
+%s""" % (registry, self.connection, self.both))
         self.registry = Process([os.path.join(BIN, 'glance-registry'), conf], registry, self.log)
         conf = self.write('glance-api.conf', """[DEFAULT]
 bind_host = 127.0.0.1
