@@ -7,6 +7,7 @@
 #   begin            takes ports, writes the configuration, tells its variables, spawns
 #   answers          whether all of it can be used; the variables that were told are set
 #   complete         (optional) what can be done only when it answers
+#   parent           (optional) says below which folder a new directory is made
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 # shellcheck source=scripts/services/lib/processes.sh
 . "$here/processes.sh"
@@ -20,6 +21,7 @@ fail() { say "$*"; exit 1; }
 usage() { sed -n '2,/^set -euo/p' "$0" | sed '$d; s/^# \{0,1\}//' >&2; exit 2; }
 
 complete() { :; }
+parent() { echo "${TMPDIR:-/tmp}"; }
 
 # tell NAME VALUE: a variable of the service, for whoever starts it.
 tell() { printf 'export %s=%q\n' "$1" "$2" >>"$DIRECTORY/env"; }
@@ -116,7 +118,7 @@ service() {
     start)
         [ -z "$OWNER" ] || [ -d "/proc/$OWNER" ] || fail "there is no process $OWNER to own it"
         if [ -z "$DIRECTORY" ]; then
-            DIRECTORY=$(mktemp -d "${TMPDIR:-/tmp}/$NAME.XXXXXX")
+            DIRECTORY=$(mktemp -d "$(parent)/$NAME.XXXXXX")
             touch "$DIRECTORY/.made-by-start"
         fi
         mkdir -p "$DIRECTORY/run" "$DIRECTORY/log"
