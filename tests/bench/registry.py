@@ -165,12 +165,13 @@ class Wide(Table):
 
 
 def write_report(table, options):
+    times = 'the median of %d rounds' % options.rounds if options.rounds > 1 else 'one round'
     lines = [BEGIN, '', '`scripts/bench registry` wrote this table: requests through both daemons to a registry of so '
              'many images, half of them deleted ones (`tests/bench/engines.py` says what they are like). The ratio is to '
-             'the speed of the same requests at 100 images, 32 connections, both measured in turn: the median of %d '
-             'rounds of %d s. Then for 1 and for 32 connections the requests per second and the median and 99th '
-             'percentile of their times. Every commit is flushed to the disk, on every engine.'
-             % (options.rounds, options.seconds), '',
+             'the speed of the same requests at 100 images, 32 connections, both measured in turn: %s of %d s. Then '
+             'for 1 and for 32 connections the requests per second and the median and 99th percentile of their times. '
+             'Every commit is flushed to the disk, on every engine.'
+             % (times, options.seconds), '',
              '| what | ratio | connections: rate, p50 / p99 | to reach | reached |', '|---|---|---|---|---|']
     lines += ['| %s |' % ' | '.join(row) for row in table.rows] + ['', END]
     path = os.path.join(ROOT, 'docs', 'PERFORMANCE.md')
