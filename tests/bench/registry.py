@@ -15,10 +15,9 @@ import sys
 import tempfile
 
 import engines
-from run import BIN, ROOT, Service, Table
+from run import BIN, ROOT, Service, Table, write_part
 from stores import Server
 
-BEGIN, END = '<!-- registry: begin -->', '<!-- registry: end -->'
 SIZES = [10000, 100000, 1000000]
 ENGINES = ['sqlite', 'postgres', 'mariadb']
 # An acknowledged creation is on the disk, on every engine.
@@ -166,23 +165,13 @@ class Wide(Table):
 
 def write_report(table, options):
     times = 'the median of %d rounds' % options.rounds if options.rounds > 1 else 'one round'
-    lines = [BEGIN, '', '`scripts/bench registry` wrote this table: requests through both daemons to a registry of so '
-             'many images, half of them deleted ones (`tests/bench/engines.py` says what they are like). The ratio is to '
-             'the speed of the same requests at 100 images, 32 connections, both measured in turn: %s of %d s. Then '
-             'for 1 and for 32 connections the requests per second and the median and 99th percentile of their times. '
-             'Every commit is flushed to the disk, on every engine.'
-             % (times, options.seconds), '',
-             '| what | ratio | connections: rate, p50 / p99 | to reach | reached |', '|---|---|---|---|---|']
-    lines += ['| %s |' % ' | '.join(row) for row in table.rows] + ['', END]
-    path = os.path.join(ROOT, 'docs', 'PERFORMANCE.md')
-    text = open(path).read()
-    if BEGIN in text:
-        before, _, rest = text.partition(BEGIN)
-        text = before + '\n'.join(lines) + rest.partition(END)[2]
-    else:
-        text = text.rstrip('\n') + '\n\n## Registries that grow\n\n' + '\n'.join(lines) + '\n'
-    with open(path, 'w') as output:
-        output.write(text)
+    write_part('registry', 'Registries that grow', '`scripts/bench registry` wrote this table: requests through both '
+               'daemons to a registry of so many images, half of them deleted ones (`tests/bench/engines.py` says what '
+               'they are like). The ratio is to the speed of the same requests at 100 images, 32 connections, both '
+               'measured in turn: %s of %d s. Then for 1 and for 32 connections the requests per second and the median '
+               'and 99th percentile of their times. Every commit is flushed to the disk, on every engine.'
+               % (times, options.seconds),
+               ['what', 'ratio', 'connections: rate, p50 / p99', 'to reach', 'reached'], table)
 
 
 def main():

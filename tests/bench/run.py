@@ -192,6 +192,22 @@ class Table:
         self.add(what, '%.1f %s' % (value, unit), '< %g %s' % (limit, unit), value < limit)
 
 
+def write_part(name, title, introduction, head, table):
+    """Puts the table into its part of docs/PERFORMANCE.md, which is added under this title if it is not there."""
+    begin, end = '<!-- %s: begin -->' % name, '<!-- %s: end -->' % name
+    lines = [begin, '', introduction, '', '| %s |' % ' | '.join(head), '|---' * len(head) + '|']
+    lines += ['| %s |' % ' | '.join(row) for row in table.rows] + ['', end]
+    path = os.path.join(ROOT, 'docs', 'PERFORMANCE.md')
+    text = open(path).read()
+    if begin in text:
+        before, _, rest = text.partition(begin)
+        text = before + '\n'.join(lines) + rest.partition(end)[2]
+    else:
+        text = text.rstrip('\n') + '\n\n## ' + title + '\n\n' + '\n'.join(lines) + '\n'
+    with open(path, 'w') as output:
+        output.write(text)
+
+
 def touch_memory(directory, size):
     """Has the host of a virtual machine back the page cache that a transfer is going to need.
 

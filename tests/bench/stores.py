@@ -10,11 +10,10 @@ import subprocess
 import sys
 import tempfile
 
-from run import BIN, GIB, ROOT, Service, Table, rounds, tool
+from run import BIN, GIB, ROOT, Service, Table, rounds, tool, write_part
 
 PYTHON = os.path.join(ROOT, 'var', 'bench', 'bin', 'python')
 DIRECT = os.path.join(ROOT, 'tests', 'bench', 'direct.py')
-BEGIN, END = '<!-- stores: begin -->', '<!-- stores: end -->'
 MB = 1e6
 
 
@@ -166,21 +165,11 @@ DEFAULT = ['swift', 's3-swift', 's3-s3s-fs', 'http']
 
 
 def write_report(table, options):
-    lines = [BEGIN, '', '`scripts/bench stores` wrote this table: %d MiB, the median of %d rounds after a '
-             'warm-up. A ratio is the time that the store\'s own client needs for the same bytes '
-             '(python-swiftclient with segments of 64 MiB, boto3 with parts of 8 MiB, both ten at a '
-             'time; curl to a file) to the time through glance-api.' % (options.size >> 20, options.rounds), '',
-             '| what | figure | to reach | reached |', '|---|---|---|---|']
-    lines += ['| %s |' % ' | '.join(row) for row in table.rows] + ['', END]
-    path = os.path.join(ROOT, 'docs', 'PERFORMANCE.md')
-    text = open(path).read()
-    if BEGIN in text:
-        before, _, rest = text.partition(BEGIN)
-        text = before + '\n'.join(lines) + rest.partition(END)[2]
-    else:
-        text = text.rstrip('\n') + '\n\n## Stores\n\n' + '\n'.join(lines) + '\n'
-    with open(path, 'w') as output:
-        output.write(text)
+    write_part('stores', 'Stores', '`scripts/bench stores` wrote this table: %d MiB, the median of %d rounds after a '
+               'warm-up. A ratio is the time that the store\'s own client needs for the same bytes '
+               '(python-swiftclient with segments of 64 MiB, boto3 with parts of 8 MiB, both ten at a '
+               'time; curl to a file) to the time through glance-api.' % (options.size >> 20, options.rounds),
+               ['what', 'figure', 'to reach', 'reached'], table)
 
 
 def main():
