@@ -11,6 +11,7 @@
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -32,6 +33,8 @@ type Job = Box<dyn FnOnce(Result<&Pool, DbError>) + Send>;
 pub(super) struct Readers {
     queue: Arc<Queue>,
     threads: usize,
+    /// What a request waits for a thread.
+    patience: Duration,
 }
 
 /// How busy the threads of a database are.
@@ -157,6 +160,7 @@ impl Readers {
         Ok(Self {
             queue,
             threads: usize::try_from(threads).unwrap_or(usize::MAX),
+            patience: pool.patience(),
         })
     }
 
@@ -171,18 +175,29 @@ impl Readers {
         }
     }
 
-    /// Has a thread do `work`, and waits for it.
+    /// Has a thread do `work`, and waits for it: for as long as it takes once it has begun, else as
+    /// the pool's patience has it.
     pub(super) async fn ask<T: Send + 'static>(
         &self,
         work: impl FnOnce(&Pool) -> Result<T, DbError> + Send + 'static,
     ) -> Result<T, DbError> {
-        let (reply, answer) = oneshot::channel();
+        let (reply, mut answer) = oneshot::channel();
+        let decided = Arc::new(AtomicBool::new(false));
+        let begun = Arc::clone(&decided);
         self.hand_over(Box::new(move |pool| {
+            if begun.swap(true, Relaxed) {
+                return;
+            }
             let answer = pool.and_then(work);
             // The caller may have hung up.
             let _ = reply.send(answer);
         }));
-        answer.await.unwrap_or_else(|_| Err(super::gone()))
+        let answer = match tokio::time::timeout(self.patience, &mut answer).await {
+            Ok(answer) => answer,
+            Err(_) if !decided.swap(true, Relaxed) => return Err(too_late()),
+            Err(_) => answer.await,
+        };
+        answer.unwrap_or_else(|_| Err(super::gone()))
     }
 
     /// Hands a job to the threads. It gets an error instead of a connection when there is none, or
@@ -216,12 +231,15 @@ impl Drop for Readers {
     }
 }
 
+fn too_late() -> DbError {
+    DbError::Unavailable("no connection was free in time".to_owned())
+}
+
 fn answer(pool: &Pool, since: Instant, job: Job) {
     let in_time = if since.elapsed() <= pool.patience() {
         Ok(pool)
     } else {
-        let reason = "no connection was free in time";
-        Err(DbError::Unavailable(reason.to_owned()))
+        Err(too_late())
     };
     let outcome = catch_unwind(AssertUnwindSafe(|| job(in_time)));
     if outcome.is_err() {

@@ -1,0 +1,59 @@
+//! How many connections to a server there are, and who waits for one.
+
+use std::thread;
+use std::time::{Duration, Instant};
+
+use serde_json::json;
+
+use crate::harness::{Place, Registry, T1, assert_unavailable};
+
+/// Has somebody else lock an image while a change to it waits for that, and does `meanwhile`.
+fn while_a_change_waits(place: &Place, registry: &Registry, meanwhile: impl FnOnce()) {
+    let id = registry.create(T1, json!({"name": "a"}));
+    let mut other = place.connect();
+    other.batch("BEGIN").unwrap();
+    other
+        .batch(&format!("UPDATE images SET min_ram = 1 WHERE id = '{id}'"))
+        .unwrap();
+    thread::scope(|scope| {
+        let path = format!("/images/{id}");
+        let change = scope.spawn(move || {
+            let new = json!({"image": {"name": "b"}});
+            registry.put(T1, &path, &new)
+        });
+        thread::sleep(Duration::from_millis(500));
+        assert!(!change.is_finished());
+        meanwhile();
+        other.batch("ROLLBACK").unwrap();
+        assert_eq!(change.join().unwrap().image()["name"], "b");
+    });
+    assert_eq!(registry.get(T1, "/images").names(), ["b"]);
+}
+
+#[test]
+fn who_gets_no_connection_in_time_is_told_to_come_again() {
+    let place = Place::with("[database]\nmax_pool_size = 1\nmax_overflow = 0\npool_timeout = 1");
+    if place.is_file() {
+        return;
+    }
+    let registry = place.start();
+    while_a_change_waits(&place, &registry, || {
+        let begun = Instant::now();
+        assert_unavailable(&registry.get(T1, "/images"));
+        // The change itself may take twenty seconds.
+        let waited = begun.elapsed();
+        assert!(waited < Duration::from_secs(10), "{waited:?}");
+    });
+}
+
+#[test]
+fn connections_besides_those_that_are_kept_help_who_waits() {
+    let place = Place::with("[database]\nmax_pool_size = 1\nmax_overflow = 1\npool_timeout = 1");
+    if place.is_file() {
+        return;
+    }
+    let registry = place.start();
+    while_a_change_waits(&place, &registry, || {
+        assert_eq!(registry.get(T1, "/images").names(), ["a"]);
+    });
+}
