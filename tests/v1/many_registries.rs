@@ -513,3 +513,88 @@ fn a_change_whose_answer_is_lost_is_not_made_twice() {
     assert!(liar.reads.load(Ordering::SeqCst) > 0);
     cloud.stop();
 }
+
+/// The way to a registry on which the renewals of leases get lost, and no answer comes for them.
+struct Swallowing {
+    address: String,
+    swallowed: Arc<AtomicU64>,
+}
+
+impl Swallowing {
+    fn before(registry: &str) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let swallowed = Arc::new(AtomicU64::new(0));
+        let (registry, count) = (registry.to_owned(), swallowed.clone());
+        thread::spawn(move || {
+            for client in listener.incoming() {
+                let (client, count) = (client.unwrap(), count.clone());
+                if let Ok(server) = TcpStream::connect(&registry) {
+                    thread::spawn(move || pass_on(client, server, &count));
+                }
+            }
+        });
+        Self { address, swallowed }
+    }
+
+    fn swallowed(&self) -> u64 {
+        self.swallowed.load(Ordering::SeqCst)
+    }
+}
+
+fn pass_on(mut client: TcpStream, mut server: TcpStream, swallowed: &AtomicU64) {
+    let (mut answers, mut told) = (server.try_clone().unwrap(), client.try_clone().unwrap());
+    thread::spawn(move || std::io::copy(&mut answers, &mut told));
+    let mut bytes = [0; 16 * 1024];
+    while let Ok(count @ 1..) = client.read(&mut bytes) {
+        if bytes.starts_with(b"PUT /leases ") {
+            swallowed.fetch_add(1, Ordering::SeqCst);
+        } else if server.write_all(&bytes[..count]).is_err() {
+            return;
+        }
+    }
+}
+
+#[test]
+fn a_registry_that_is_silent_about_leases_costs_none() {
+    const LEASE: u64 = 3;
+    let mut cloud = Setup::new()
+        .both("service", "lease_seconds", &LEASE.to_string())
+        .prepare();
+    // Another daemon looks for uploads that were given up; its way to the registry is a good one.
+    let port = Port::take();
+    let rival_conf = cloud.path("rival.conf");
+    let text = fs::read_to_string(cloud.path("glance-api.conf")).unwrap();
+    let text = format!("{text}\n[DEFAULT]\nbind_port = {}\n", port.number);
+    fs::write(&rival_conf, text).unwrap();
+    let swallowing = Swallowing::before(cloud.registry_address());
+    let places = format!("{},{}", swallowing.address, cloud.registry_address());
+    cloud.set_api("DEFAULT", "registry_host", &places);
+    cloud.start_registry();
+    let rival = Daemon::start("glance-api", &rival_conf, &cloud.path("rival.out"), &[]);
+    cloud.start_api();
+
+    let owner = cloud.newcomer();
+    let mut upload = cloud.connect();
+    let post = owner
+        .new_disk("slow")
+        .header("Content-Type", "application/octet-stream")
+        .header("Content-Length", "10")
+        .by(&owner.caller);
+    upload.send_head(&post).unwrap();
+    upload.write(b"12345").unwrap();
+    eventually("the upload has begun", 20, || {
+        owner.list("?status=saving").len() == 1
+    });
+    let before = swallowing.swallowed();
+    eventually("a renewal is lost", 40, || {
+        // Other calls shift whose turn it is.
+        owner.list("");
+        swallowing.swallowed() > before
+    });
+    thread::sleep(Duration::from_secs(2 * LEASE));
+    upload.write(b"67890").unwrap();
+    upload.response(false).unwrap().expect(201);
+    rival.stop();
+    cloud.stop();
+}

@@ -1,5 +1,7 @@
 //! A call before it is sent.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use glance_core::identity::Token;
 use hyper::Method;
@@ -15,7 +17,7 @@ pub(crate) enum Repeat {
     /// A second one right after it changes nothing more. One that is done much later might: a
     /// registry that is only silent is not given up.
     Soon,
-    /// It only reads: it is asked again, of anybody, at any time.
+    /// It only reads, or says the same whenever it is done: it is asked again, of anybody, at any time.
     Always,
 }
 
@@ -27,6 +29,9 @@ pub(crate) struct Call<'a> {
     pub(crate) body: Bytes,
     pub(crate) headers: &'a [(&'static str, String)],
     pub(crate) repeat: Repeat,
+    /// No registry is waited for longer while another one could answer a call that may always be
+    /// repeated; none: half of the time there is.
+    pub(crate) patience: Option<Duration>,
     /// Our own token, which vouches for the caller.
     pub(crate) voucher: Option<Token>,
 }
@@ -51,6 +56,7 @@ impl<'a> Call<'a> {
             body: Bytes::new(),
             headers: &[],
             repeat,
+            patience: None,
             voucher: None,
         }
     }
@@ -64,6 +70,13 @@ impl<'a> Call<'a> {
 
     pub(crate) fn with(mut self, headers: &'a [(&'static str, String)]) -> Self {
         self.headers = headers;
+        self
+    }
+
+    /// The call may be made by anybody at any time, and is of use only if it is made soon.
+    pub(crate) fn urgent(mut self, patience: Duration) -> Self {
+        self.repeat = Repeat::Always;
+        self.patience = Some(patience);
         self
     }
 

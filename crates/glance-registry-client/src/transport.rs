@@ -146,7 +146,7 @@ impl RegistryClient {
         let (running, attempt) = (CALLS.begin(), registry.begin());
         let answer = self.send_once(caller, call, registry, channel);
         let outcome = if call.repeat == Repeat::Always && self.registries.are_several() {
-            self.unless_another_could(answer, registry, tried, end)
+            self.unless_another_could(answer, registry, tried, call.patience, end)
                 .await
         } else {
             let answer = timeout_at(end, answer).await;
@@ -161,25 +161,27 @@ impl RegistryClient {
         outcome
     }
 
-    /// Waits for an answer until `end`, but neither from a registry that is away nor for more than
-    /// half of the time if another one answers.
+    /// Waits for an answer until `end`, but neither from a registry that is away nor longer than
+    /// `patience` (half of the time there is) if another one answers.
     async fn unless_another_could(
         &self,
         answer: impl Future<Output = Result<Bytes, Failed>>,
         registry: &Registry,
         tried: Tried,
+        patience: Option<Duration>,
         end: Instant,
     ) -> Result<Bytes, Failed> {
         let mut answer = pin!(answer);
         let began = Instant::now();
-        let half = began + end.duration_since(began) / 2;
-        let mut look = half.min(began + FIRST_LOOK);
+        let left = end.duration_since(began);
+        let enough = began + patience.map_or(left / 2, |patience| patience.min(left));
+        let mut look = enough.min(began + FIRST_LOOK);
         loop {
             if let Ok(answer) = timeout_at(look, &mut answer).await {
                 return answer;
             }
             let now = Instant::now();
-            let hopeless = now >= half || self.registries.is_away(registry);
+            let hopeless = now >= enough || self.registries.is_away(registry);
             if now >= end || (hopeless && self.registries.another_answers(tried)) {
                 return Err(self.silent());
             }
