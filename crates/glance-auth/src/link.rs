@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use glance_net::client::{Connector, connector, pooled};
+use glance_net::client::{Connector, Pooled, connector};
 use glance_net::pause;
 use glance_net::tls::{TlsError, Trust};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::header::{ACCEPT, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
 use hyper::{Method, Request};
-use hyper_util::client::legacy::{Client, Error as ClientError};
+use hyper_util::client::legacy::Error as ClientError;
 use thiserror::Error;
 use tokio::sync::Semaphore;
 use tokio::time::Instant;
@@ -97,7 +97,7 @@ pub(crate) struct Peer<'a> {
 /// The way to it.
 pub(crate) struct Link {
     name: &'static str,
-    client: Client<Connector, Full<Bytes>>,
+    client: Pooled<Connector, Full<Bytes>>,
     base: String,
     attempt: Duration,
     retries: u32,
@@ -116,7 +116,7 @@ impl Link {
             insecure: peer.insecure,
         };
         Ok(Self {
-            client: pooled(connector(tls.config()?, peer.attempt)),
+            client: Pooled::new(connector(tls.config()?, peer.attempt)),
             name: peer.name,
             base: peer.base.to_owned(),
             attempt: peer.attempt,

@@ -6,13 +6,12 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use glance_config::ExternalConfig;
+use glance_net::client::Pooled;
 use http_body_util::Empty;
 use hyper::body::Incoming;
 use hyper::header::{ACCEPT, ACCEPT_ENCODING, HeaderMap, HeaderValue, LOCATION, USER_AGENT};
 use hyper::{Method, Request, Response};
 use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::Client;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use tokio::time::timeout;
 
 use super::error::SourceError;
@@ -23,16 +22,10 @@ use crate::net::tls::Trust;
 /// Redirects that are followed for one request.
 const REDIRECTS: usize = 5;
 
-/// Bytes that a connection reads ahead of whoever takes them.
-const READ_AHEAD: usize = 256 * 1024;
-
-/// How long a connection is kept for the next request.
-const IDLE: Duration = Duration::from_secs(20);
-
 /// Sends requests where the guard allows it. Clones share their connections.
 #[derive(Clone)]
 pub(super) struct HttpClient {
-    client: Client<HttpsConnector<GuardedConnector>, Empty<Bytes>>,
+    client: Pooled<HttpsConnector<GuardedConnector>, Empty<Bytes>>,
     guard: Arc<Guard>,
     timeout: Duration,
 }
@@ -57,13 +50,8 @@ impl HttpClient {
             .https_or_http()
             .enable_http1()
             .wrap_connector(GuardedConnector::new(guard.clone(), timeout));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http1_max_buf_size(READ_AHEAD)
-            .build(connector);
         Ok(Self {
-            client,
+            client: Pooled::new(connector),
             guard,
             timeout,
         })

@@ -6,13 +6,11 @@ use std::pin::pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use glance_net::client::{Connector, Pooled, connector};
 use hyper::body::Incoming;
 use hyper::http::request::Parts;
 use hyper::{Request, Response};
-use hyper_rustls::{HttpsConnector, HttpsConnectorBuilder};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::{self, Client};
-use hyper_util::rt::{TokioExecutor, TokioTimer};
+use hyper_util::client::legacy;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -25,12 +23,6 @@ use crate::error::{StartError, StoreError};
 
 /// How long one address may take to accept a connection.
 const CONNECT: Duration = Duration::from_secs(10);
-
-/// How long a connection is kept for the next request; servers keep theirs for longer.
-const IDLE: Duration = Duration::from_secs(20);
-
-/// Bytes that a connection reads ahead of whoever takes them.
-const READ_AHEAD: usize = 256 * 1024;
 
 /// Why there is no answer.
 #[derive(Debug, Error)]
@@ -55,7 +47,7 @@ impl From<NetError> for StoreError {
 /// Sends requests and keeps connections. Clones share them.
 #[derive(Clone)]
 pub(crate) struct ServerClient {
-    client: Client<HttpsConnector<HttpConnector>, Outgoing>,
+    client: Pooled<Connector, Outgoing>,
     patience: Duration,
 }
 
@@ -69,21 +61,11 @@ impl ServerClient {
     /// A client whose servers may take `patience` for each step. No connection is made yet. Blocks
     /// to read certificates.
     pub(crate) fn new(trust: Trust<'_>, patience: Duration) -> Result<Self, StartError> {
-        let mut connector = HttpConnector::new();
-        connector.enforce_http(false);
-        connector.set_nodelay(true);
-        connector.set_connect_timeout(Some(CONNECT.min(patience)));
-        let connector = HttpsConnectorBuilder::new()
-            .with_tls_config(trust.config()?)
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(connector);
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(IDLE)
-            .http1_max_buf_size(READ_AHEAD)
-            .build(connector);
-        Ok(Self { client, patience })
+        let connector = connector(trust.config()?, CONNECT.min(patience));
+        Ok(Self {
+            client: Pooled::new(connector),
+            patience,
+        })
     }
 
     /// How long a server may take for each step.

@@ -20,9 +20,9 @@ use aws_smithy_runtime_api::client::http::{
 };
 use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use bytes::Bytes;
-use glance_net::client::{Connector, connector, pooled};
+use glance_net::client::{Connector, Pooled, connector};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper_util::client::legacy::{self, Client};
+use hyper_util::client::legacy;
 use rustls::ClientConfig;
 use thiserror::Error;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
@@ -38,7 +38,7 @@ struct Silent;
 /// Sends the SDK's requests and keeps connections. Clones share them.
 #[derive(Clone)]
 pub(super) struct S3HttpClient {
-    client: Client<Connector, Taken>,
+    client: Pooled<Connector, Taken>,
     patience: Duration,
 }
 
@@ -46,7 +46,7 @@ impl S3HttpClient {
     /// A client whose servers may take `patience` for each step. No connection is made yet.
     pub(super) fn new(tls: ClientConfig, patience: Duration) -> Self {
         Self {
-            client: pooled(connector(tls, CONNECT.min(patience))),
+            client: Pooled::new(connector(tls, CONNECT.min(patience))),
             patience,
         }
     }
