@@ -100,7 +100,7 @@ fn an_api_stands_still(fleet: &mut Fleet, nginx: &Nginx) {
     fleet.apis[0].signal(Signal::CONT);
     let _ = upload.write(&patterned(HALF, 2));
     if let Ok(answer) = upload.response(false) {
-        assert_ne!(answer.status, 201, "{answer:?}");
+        assert_eq!(answer.status, 503, "{answer:?}");
     }
     assert!(ask("?status=active").is_empty(), "it was taken over");
 }

@@ -24,6 +24,7 @@ mod glance_database;
 mod healthcheck;
 mod inspect;
 mod keystone;
+mod leases;
 mod lifecycle;
 mod logging;
 mod many_registries;

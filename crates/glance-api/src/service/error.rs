@@ -58,9 +58,16 @@ pub enum ServiceError {
     /// The image's status changed under the request.
     #[error("image operation conflicts")]
     Conflict,
-    /// The image was deleted, or given up, while its data came. The data is removed.
+    /// The image was deleted while its data came. The data is removed.
     #[error("image {id} was deleted during its upload")]
     DeletedDuringUpload {
+        /// The image.
+        id: String,
+    },
+    /// The lease ran out while the data came: this daemon stood still, or reached no registry, for too
+    /// long. The image is `killed` and its data is removed, by whoever noticed.
+    #[error("the upload of image {id} was given up: its lease was not renewed in time")]
+    GivenUp {
         /// The image.
         id: String,
     },

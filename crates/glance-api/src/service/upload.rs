@@ -120,7 +120,7 @@ impl ImageService {
             Ok(stored) => stored,
             Err(error) => {
                 self.kill(requester, id, ImageStatus::Saving, &error).await;
-                return Err(deleted_if_cancelled(error, id));
+                return Err(self.explained(requester, id, error).await);
             }
         };
         failpoint("upload-after-store");
@@ -142,7 +142,7 @@ impl ImageService {
             Err(error) => {
                 self.discard(requester, store, &stored).await;
                 self.kill(requester, id, ImageStatus::Saving, &error).await;
-                Err(error)
+                Err(self.explained(requester, id, error).await)
             }
         }
     }
@@ -259,14 +259,28 @@ impl ImageService {
         self.discard(requester, store, &stored).await;
         Err(mismatch)
     }
-}
 
-fn deleted_if_cancelled(error: ServiceError, id: &str) -> ServiceError {
-    match error {
-        ServiceError::Data(DataError::Cancelled) => {
-            ServiceError::DeletedDuringUpload { id: id.to_owned() }
+    /// Why an upload has failed that was told to end, or whose image changed under it: who deleted
+    /// the image knows why, but nobody knows of a lease that ran out.
+    async fn explained(
+        &self,
+        requester: &Requester,
+        id: &str,
+        error: ServiceError,
+    ) -> ServiceError {
+        match error {
+            ServiceError::Data(DataError::OverQuota) => ServiceError::OverStorageQuota,
+            ServiceError::Data(DataError::Cancelled) | ServiceError::DeletedDuringUpload { .. } => {
+                let id = id.to_owned();
+                match self.registry.get_image(requester.caller(), &id).await {
+                    Ok(image) if image.status != ImageStatus::Killed => {
+                        ServiceError::DeletedDuringUpload { id }
+                    }
+                    Err(RegistryError::Refused { .. }) => ServiceError::DeletedDuringUpload { id },
+                    _ => ServiceError::GivenUp { id },
+                }
+            }
+            other => other,
         }
-        ServiceError::Data(DataError::OverQuota) => ServiceError::OverStorageQuota,
-        other => other,
     }
 }

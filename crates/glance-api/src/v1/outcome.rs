@@ -32,6 +32,12 @@ pub(super) fn explained(error: &ServiceError, during: During) -> Fault {
         ),
         ServiceError::Conflict => (409, "Image operation conflicts".to_owned()),
         ServiceError::DeletedDuringUpload { id } => (412, deleted_during_upload(id)),
+        ServiceError::GivenUp { id } => (
+            503,
+            format!(
+                "The upload of image {id} was interrupted. Please upload it again as a new image."
+            ),
+        ),
         ServiceError::MultipleSources => (
             400,
             "It's invalid to provide multiple image sources.".to_owned(),
