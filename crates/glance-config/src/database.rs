@@ -34,7 +34,8 @@ options! {
         /// they are closed some ten seconds later. Unset: 50.
         max_overflow: Option<u32> = unset, restart,
             was ["DEFAULT/sql_max_overflow", "database/sqlalchemy_max_overflow"];
-        /// Seconds after which a connection to a server is closed, when it is idle. 0: never.
+        /// Seconds after which a connection to a server is not used again; it is closed when it is next
+        /// wanted, or half a minute later. 0: never.
         connection_recycle_time: Patience = "3600", restart,
             was ["database/idle_timeout", "DEFAULT/sql_idle_timeout", "database/sql_idle_timeout",
                 "sql/idle_timeout"];

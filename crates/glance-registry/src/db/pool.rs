@@ -72,10 +72,16 @@ struct Shared {
     losses: AtomicU64,
 }
 
+impl Shared {
+    /// After which a connection is not used again. None: never.
+    fn recycle(&self) -> Option<Duration> {
+        self.limits.recycle.filter(|age| !age.is_zero())
+    }
+}
+
 impl Pool {
     pub(super) fn new(target: Target, limits: Limits) -> Self {
         let embedded = target.engine().is_embedded();
-        let recycle = limits.recycle.filter(|age| !age.is_zero());
         let shared = Arc::new(Shared {
             target,
             limits,
@@ -85,7 +91,7 @@ impl Pool {
         let seats = r2d2::Pool::builder()
             .max_size(limits.most())
             .min_idle(Some(0))
-            .max_lifetime(recycle)
+            .max_lifetime(shared.recycle())
             .idle_timeout((!embedded).then_some(IDLE))
             .test_on_check_out(true)
             .error_handler(Box::new(r2d2::NopErrorHandler))
@@ -168,6 +174,12 @@ impl Opened {
         self.losses != self.shared.losses.load(Relaxed)
     }
 
+    /// Whether it has had its time, and may be where a firewall has forgotten it.
+    fn is_old(&self) -> bool {
+        let recycle = self.shared.recycle();
+        recycle.is_some_and(|age| self.since.elapsed() > age)
+    }
+
     /// Whether there are more than are kept, and this one has had its time.
     fn is_overflow(&self) -> bool {
         let kept = self.shared.limits.size.max(1);
@@ -197,6 +209,10 @@ impl ManageConnection for Seats {
             return Ok(());
         };
         if self.0.target.engine().is_embedded() {
+            return Ok(());
+        }
+        if opened.is_old() {
+            seat.taken = None;
             return Ok(());
         }
         if opened.is_forgotten() {

@@ -1,5 +1,6 @@
 //! How many connections to a server there are, and who waits for one.
 
+use std::collections::BTreeSet;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -56,4 +57,36 @@ fn connections_besides_those_that_are_kept_help_who_waits() {
     while_a_change_waits(&place, &registry, || {
         assert_eq!(registry.get(T1, "/images").names(), ["a"]);
     });
+}
+
+/// The server's names of the connections that the daemon has.
+fn connections(place: &Place) -> BTreeSet<String> {
+    let lines = place.ask([
+        "",
+        "SELECT pid FROM pg_stat_activity \
+         WHERE datname = current_database() AND application_name = 'glance-registry'",
+        "SELECT id FROM information_schema.processlist \
+         WHERE db = DATABASE() AND id <> CONNECTION_ID()",
+    ]);
+    lines.into_iter().collect()
+}
+
+#[test]
+fn a_connection_that_has_had_its_time_is_not_used_again() {
+    let place =
+        Place::with("[database]\nmax_pool_size = 1\nmax_overflow = 0\nconnection_recycle_time = 2");
+    if place.is_file() {
+        return;
+    }
+    let registry = place.start();
+    let asked = || {
+        assert_eq!(registry.get(T1, "/images").status, 200);
+        connections(&place)
+    };
+    let first = asked();
+    assert!(!first.is_empty());
+    thread::sleep(Duration::from_millis(2500));
+    let second = asked();
+    assert!(!second.is_empty());
+    assert!(first.is_disjoint(&second), "{first:?} {second:?}");
 }

@@ -48,7 +48,7 @@ impl Place {
         Self::owning("", None, Some(OwnDatabase::on(server)))
     }
 
-    /// A place with further lines in its configuration's `[DEFAULT]`.
+    /// A place with further lines in its configuration, which begin in `[DEFAULT]`.
     pub(crate) fn with(options: &str) -> Self {
         Self::configured(options, None)
     }
@@ -58,12 +58,12 @@ impl Place {
         Self::configured("", Some(connection))
     }
 
-    /// A place with a database of its own on a server, to which its daemon comes as `way` says. None:
-    /// the tests' databases are files.
-    pub(crate) fn by_way(way: impl FnOnce(&str) -> String) -> Option<Self> {
+    /// A place as [`Place::with`] makes it, but its daemon comes as `way` says to its database on a
+    /// server. None: the tests' databases are files.
+    pub(crate) fn by_way(options: &str, way: impl FnOnce(&str) -> String) -> Option<Self> {
         let own = OwnDatabase::new()?;
         let connection = way(&own.url);
-        Some(Self::owning("", Some(&connection), Some(own)))
+        Some(Self::owning(options, Some(&connection), Some(own)))
     }
 
     fn configured(options: &str, connection: Option<&str>) -> Self {
@@ -85,9 +85,9 @@ impl Place {
         let own = place.connection();
         let connection = connection.unwrap_or(&own);
         let text = format!(
-            "[DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {port}\n{options}\n\
-             [database]\nconnection = {connection}\nmax_retries = 0\n\
-             [paste_deploy]\nflavor = fakeauth\n"
+            "[database]\nconnection = {connection}\nmax_retries = 0\n\
+             [paste_deploy]\nflavor = fakeauth\n\
+             [DEFAULT]\nbind_host = 127.0.0.1\nbind_port = {port}\n{options}\n"
         );
         std::fs::write(place.configuration(), text).unwrap();
         place

@@ -3,9 +3,10 @@
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, Ordering::SeqCst};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst};
 use std::sync::{Arc, Mutex};
 use std::thread;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -19,6 +20,8 @@ struct Way {
 struct State {
     server: SocketAddr,
     closed: AtomicBool,
+    /// Connections that came while it was closed.
+    refused: AtomicU64,
     /// The answer to the next COMMIT is lost, with its connection.
     loses_commit: AtomicBool,
     open: Mutex<Vec<TcpStream>>,
@@ -27,8 +30,13 @@ struct State {
 impl Way {
     /// A place whose daemon goes this way. None: the database is a file.
     fn to_a_database() -> Option<(Self, Place)> {
+        Self::with("")
+    }
+
+    /// The same with further lines in the daemon's configuration.
+    fn with(options: &str) -> Option<(Self, Place)> {
         let mut way = None;
-        let place = Place::by_way(|url| {
+        let place = Place::by_way(options, |url| {
             let (before, rest) = url.split_once('@').unwrap();
             let (server, database) = rest.split_once('/').unwrap();
             let (built, port) = Self::build(server.parse().unwrap());
@@ -49,13 +57,16 @@ impl Way {
         let state = Arc::new(State {
             server,
             closed: AtomicBool::new(false),
+            refused: AtomicU64::new(0),
             loses_commit: AtomicBool::new(false),
             open: Mutex::default(),
         });
         let accepting = Arc::clone(&state);
         thread::spawn(move || {
             for client in listener.incoming().flatten() {
-                if !accepting.closed.load(SeqCst) {
+                if accepting.closed.load(SeqCst) {
+                    accepting.refused.fetch_add(1, SeqCst);
+                } else {
                     accepting.carry(client);
                 }
             }
@@ -77,6 +88,10 @@ impl Way {
 
     fn open(&self) {
         self.state.closed.store(false, SeqCst);
+    }
+
+    fn refused(&self) -> u64 {
+        self.state.refused.load(SeqCst)
     }
 
     fn lose_the_next_commit(&self) {
@@ -138,6 +153,40 @@ fn a_server_that_went_is_unavailable_until_it_is_back() {
     assert_eq!(registry.get(T1, "/images").names(), ["a"]);
     assert_eq!(registry.post(T1, "/images", &new).status, 200);
     assert_eq!(registry.get(T1, "/images").names().len(), 2);
+}
+
+#[test]
+fn a_server_that_comes_after_the_daemon_is_waited_for() {
+    let patient = "[database]\nmax_retries = -1\nretry_interval = 1";
+    let Some((way, place)) = Way::with(patient) else {
+        return;
+    };
+    way.close();
+    thread::scope(|scope| {
+        let started = scope.spawn(|| place.start());
+        while way.refused() < 2 {
+            assert!(!started.is_finished());
+            thread::sleep(Duration::from_millis(20));
+        }
+        way.open();
+        let registry = started.join().unwrap();
+        assert!(registry.get(T1, "/images").names().is_empty());
+    });
+}
+
+#[test]
+fn a_server_that_does_not_come_ends_the_daemon() {
+    let impatient = "[database]\nmax_retries = 2\nretry_interval = 1";
+    let Some((way, place)) = Way::with(impatient) else {
+        return;
+    };
+    way.close();
+    let output = place.command().output().unwrap();
+    assert!(!output.status.success());
+    assert_eq!(way.refused(), 3);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(said.contains("the database"), "{said}");
+    assert!(!said.contains(":glance@"), "{said}");
 }
 
 #[test]
