@@ -1,14 +1,13 @@
 //! Who holds an upload: a daemon that renews its lease keeps it, one that does not loses it to another.
 
 use std::fs;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
-use functional::{Cloud, Connection, Daemon, Images, Port, Setup, Signal, eventually};
+use functional::{
+    Cloud, Connection, Daemon, Fault, FaultProxy, Images, Port, Setup, Signal, Trouble, When,
+    eventually,
+};
 
 use crate::many_registries::unavailable;
 
@@ -56,63 +55,25 @@ fn half(cloud: &Cloud, owner: &Images<'_>) -> Connection {
     upload
 }
 
-/// The way to a registry on which the renewals of leases get lost, and no answer comes for them.
-struct Swallowing {
-    address: String,
-    swallowed: Arc<AtomicU64>,
-}
-
-impl Swallowing {
-    fn before(registry: &str) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-        let address = listener.local_addr().unwrap().to_string();
-        let swallowed = Arc::new(AtomicU64::new(0));
-        let (registry, count) = (registry.to_owned(), swallowed.clone());
-        thread::spawn(move || {
-            for client in listener.incoming() {
-                let (client, count) = (client.unwrap(), count.clone());
-                if let Ok(server) = TcpStream::connect(&registry) {
-                    thread::spawn(move || pass_on(client, server, &count));
-                }
-            }
-        });
-        Self { address, swallowed }
-    }
-
-    fn swallowed(&self) -> u64 {
-        self.swallowed.load(Ordering::SeqCst)
-    }
-}
-
-fn pass_on(mut client: TcpStream, mut server: TcpStream, swallowed: &AtomicU64) {
-    let (mut answers, mut told) = (server.try_clone().unwrap(), client.try_clone().unwrap());
-    thread::spawn(move || std::io::copy(&mut answers, &mut told));
-    let mut bytes = [0; 16 * 1024];
-    while let Ok(count @ 1..) = client.read(&mut bytes) {
-        if bytes.starts_with(b"PUT /leases ") {
-            swallowed.fetch_add(1, Ordering::SeqCst);
-        } else if server.write_all(&bytes[..count]).is_err() {
-            return;
-        }
-    }
-}
-
 #[test]
 fn a_registry_that_is_silent_about_them_costs_none() {
     let mut cloud = setup().prepare();
     cloud.start_registry();
     let rival = Rival::start(&cloud);
-    let swallowing = Swallowing::before(cloud.registry_address());
-    let places = format!("{},{}", swallowing.address, cloud.registry_address());
+    let proxy = FaultProxy::before(cloud.registry_address());
+    let places = format!("{},{}", proxy.address(), cloud.registry_address());
     cloud.set_api("DEFAULT", "registry_host", &places);
     cloud.start_api();
     let owner = cloud.newcomer();
     let mut upload = half(&cloud, &owner);
-    let before = swallowing.swallowed();
+    // The registry does not hear them to their end.
+    let renewal = When::asked("PUT", "/leases");
+    proxy.inject(renewal.clone(), Fault::Sent(Trouble::Stall(1)));
+    proxy.forget();
     eventually("a renewal is lost", 40, || {
         // Other calls shift whose turn it is.
         owner.list("");
-        swallowing.swallowed() > before
+        proxy.count(&renewal) > 0
     });
     thread::sleep(Duration::from_secs(2 * LEASE));
     upload.write(b"67890").unwrap();

@@ -119,8 +119,9 @@ impl ImageService {
         {
             Ok(stored) => stored,
             Err(error) => {
+                let error = self.explained(requester, id, error).await;
                 self.kill(requester, id, ImageStatus::Saving, &error).await;
-                return Err(self.explained(requester, id, error).await);
+                return Err(error);
             }
         };
         failpoint("upload-after-store");
@@ -141,8 +142,9 @@ impl ImageService {
             }
             Err(error) => {
                 self.discard(requester, store, &stored).await;
+                let error = self.explained(requester, id, error).await;
                 self.kill(requester, id, ImageStatus::Saving, &error).await;
-                Err(self.explained(requester, id, error).await)
+                Err(error)
             }
         }
     }
@@ -260,8 +262,8 @@ impl ImageService {
         Err(mismatch)
     }
 
-    /// Why an upload has failed that was told to end, or whose image changed under it: who deleted
-    /// the image knows why, but nobody knows of a lease that ran out.
+    /// Why an upload has failed that was told to end, or whose image changed under it: the image was
+    /// deleted, or the lease ran out, whether somebody has killed the image since or not.
     async fn explained(
         &self,
         requester: &Requester,
@@ -272,12 +274,13 @@ impl ImageService {
             ServiceError::Data(DataError::OverQuota) => ServiceError::OverStorageQuota,
             ServiceError::Data(DataError::Cancelled) | ServiceError::DeletedDuringUpload { .. } => {
                 let id = id.to_owned();
-                match self.registry.get_image(requester.caller(), &id).await {
-                    Ok(image) if image.status != ImageStatus::Killed => {
-                        ServiceError::DeletedDuringUpload { id }
-                    }
-                    Err(RegistryError::Refused { .. }) => ServiceError::DeletedDuringUpload { id },
-                    _ => ServiceError::GivenUp { id },
+                let is_gone = match self.registry.get_image(requester.caller(), &id).await {
+                    Ok(image) => !matches!(image.status, ImageStatus::Saving | ImageStatus::Killed),
+                    Err(error) => matches!(error, RegistryError::Refused { .. }),
+                };
+                match is_gone {
+                    true => ServiceError::DeletedDuringUpload { id },
+                    false => ServiceError::GivenUp { id },
                 }
             }
             other => other,
