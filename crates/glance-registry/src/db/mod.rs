@@ -34,6 +34,8 @@ mod replica;
 mod rows;
 mod scope;
 mod servers;
+#[cfg(test)]
+mod sharing;
 mod sizes;
 mod sqlite;
 mod statement;

@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::harness::{ADMIN, Place, T1};
 
-/// Tables with the texts of their columns, indexes and constraints.
+/// Tables with the texts of their columns, indexes, constraints and triggers.
 const CATALOGUE: [&str; 3] = [
     "SELECT tbl_name || ' ' || name || '|' || ifnull(sql, '') AS line FROM sqlite_master \
      WHERE name NOT LIKE 'sqlite_stat%'",
@@ -15,7 +15,9 @@ const CATALOGUE: [&str; 3] = [
      SELECT conrelid::regclass::text || ' constraint|' || conname || ' ' || pg_get_constraintdef(oid) \
        FROM pg_constraint WHERE connamespace = 'public'::regnamespace; \
      SELECT sequencename || ' sequence|' || data_type::text FROM pg_sequences; \
-     SELECT typname || ' type|' || typtype::text FROM pg_type WHERE typnamespace = 'public'::regnamespace;",
+     SELECT typname || ' type|' || typtype::text FROM pg_type WHERE typnamespace = 'public'::regnamespace; \
+     SELECT tgname || ' trigger|' || pg_get_triggerdef(oid) FROM pg_trigger WHERE NOT tgisinternal; \
+     SELECT proname || ' function|' || prosrc FROM pg_proc WHERE pronamespace = 'public'::regnamespace;",
     "SELECT CONCAT_WS(' ', table_name, 'index', index_name, '|', seq_in_index, column_name, sub_part, non_unique) \
        FROM information_schema.statistics WHERE table_schema = DATABASE(); \
      SELECT CONCAT_WS(' ', table_name, 'constraint', constraint_name, '|', constraint_type) \
@@ -23,7 +25,9 @@ const CATALOGUE: [&str; 3] = [
      SELECT CONCAT_WS(' ', table_name, 'check', constraint_name, '|', check_clause) \
        FROM information_schema.check_constraints WHERE constraint_schema = DATABASE(); \
      SELECT CONCAT_WS(' ', table_name, '|', engine, table_collation, create_options) \
-       FROM information_schema.tables WHERE table_schema = DATABASE();",
+       FROM information_schema.tables WHERE table_schema = DATABASE(); \
+     SELECT CONCAT_WS(' ', event_object_table, 'trigger', trigger_name, '|', event_manipulation) \
+       FROM information_schema.triggers WHERE trigger_schema = DATABASE();",
 ];
 
 /// `TABLE.COLUMN|TYPE` and whatever else is known of it, `|NULL` or not, and its default.

@@ -1,0 +1,13 @@
+DROP TRIGGER shared_images_added ON image_members;
+DROP TRIGGER shared_images_restored ON image_members;
+DROP TRIGGER shared_images_removed ON image_members;
+DROP TRIGGER shared_images_purged ON image_members;
+DROP TRIGGER shared_images_sorted ON images;
+DROP TRIGGER shared_images_turned ON images;
+DROP TRIGGER shared_images_gone ON images;
+DROP FUNCTION shared_images_joined();
+DROP FUNCTION shared_images_left();
+DROP FUNCTION shared_images_sorted();
+DROP FUNCTION shared_images_turned();
+DROP FUNCTION shared_images_gone();
+DROP TABLE shared_images;
