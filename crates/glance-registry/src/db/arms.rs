@@ -2,7 +2,7 @@
 
 use glance_core::query::{SortDirection, SortKey};
 
-use super::conditions::{Conditions, filters, segments};
+use super::conditions::{Conditions, Names, filters, segments};
 use super::conn::Conn;
 use super::dialect::Engine;
 use super::error::DbError;
@@ -30,12 +30,19 @@ enum Source<'a> {
     Community(&'a str),
     /// One owner's, public ones excepted, or those of one visibility.
     Own(&'a str, Option<&'static str>),
-    /// Those shared with a tenant that has few: found by the tenant, then sorted.
-    SharedFew(&'a str),
-    /// Those shared with a tenant that has many: found among all that are shared, in order.
-    SharedMany(&'a str),
+    /// Those that others share with a tenant: a table of their own, with an index for each order.
+    Shared(&'a str),
     /// Those with a rare property, whosever: found by it, then sorted.
     Property(&'a str, &'a str),
+}
+
+impl Source<'_> {
+    fn names(self, driver: SortKey) -> Names {
+        Names {
+            driver,
+            shared: matches!(self, Self::Shared(_)),
+        }
+    }
 }
 
 /// The statement for a page, or none when it can only be empty.
@@ -65,9 +72,12 @@ pub(super) fn statement<Columns>(
                 continue;
             }
             let index = driver(conn, page, source, *flag == 1)?;
-            for segment in segments(engine, page) {
+            let names = source.names(index);
+            let columns = names.replaced(columns);
+            for segment in segments(engine, page, names) {
                 let mut arm = Conditions::default();
                 let table = base(engine, source, *flag == 1, index, &mut arm);
+                let images = images_of(engine, source);
                 if matches!(source, Source::Property(..)) {
                     whose(engine, &page.scope, &mut arm);
                 }
@@ -75,8 +85,8 @@ pub(super) fn statement<Columns>(
                     arm.add("i.status <> 'killed'");
                 }
                 arm.append(segment);
-                filters(engine, &page.filters, index, &mut arm);
-                arm.text = format!("SELECT {columns} FROM {table} WHERE {}", arm.text);
+                filters(engine, &page.filters, names, &mut arm);
+                arm.text = format!("SELECT {columns} FROM {table}{images} WHERE {}", arm.text);
                 arms.push(arm);
             }
         }
@@ -125,17 +135,13 @@ fn sources<'a>(conn: &mut Conn, page: &'a Page) -> Result<Vec<Source<'a>>, DbErr
     Ok(match &page.scope {
         Scope::Tenant(None) => vec![Source::Visible("public")],
         Scope::Tenant(Some(owner)) => {
-            let shared = match shares_few(conn, owner)? {
-                true => Source::SharedFew(owner),
-                false => Source::SharedMany(owner),
-            };
             let mut sources = vec![Source::Visible("public")];
             match engine {
                 // Without partial indexes, a walk would pass over the public ones.
                 Engine::Mysql => sources.extend(HIDDEN.map(|of| Source::Own(owner, Some(of)))),
                 _ => sources.push(Source::Own(owner, None)),
             }
-            sources.push(shared);
+            sources.push(Source::Shared(owner));
             sources
         }
         Scope::NotPublic(owner) => not_public(owner.as_deref()),
@@ -145,17 +151,6 @@ fn sources<'a>(conn: &mut Conn, page: &'a Page) -> Result<Vec<Source<'a>>, DbErr
             sources
         }
     })
-}
-
-/// Whether the images that are shared with a tenant are better sorted than found among all.
-fn shares_few(conn: &mut Conn, tenant: &str) -> Result<bool, DbError> {
-    let engine = conn.engine();
-    let live = engine.flag(false);
-    let index = engine.by_index("ix_list_members");
-    let theirs = format!("image_members m {index} WHERE m.member = ? AND m.deleted = {live}");
-    let index = engine.by_index("ix_list_visible_id");
-    let all = format!("images i {index} WHERE i.visibility = 'shared' AND i.deleted = {live}");
-    is_sorted(conn, (theirs, vec![Bind::from(tenant)]), (all, Vec::new()))
 }
 
 /// Whether rows that were found among all of their source are better sorted for a page than met with
@@ -217,14 +212,13 @@ fn base(
                 engine.by_index(&format!("ix_list_own_{key}"))
             )
         }
-        // PostgreSQL may choose to walk through all that is shared, where it is not told what to find.
-        Source::SharedFew(member) if engine == Engine::Postgres => {
-            let ids =
-                format!("SELECT image_id FROM image_members WHERE member = ? AND deleted = {flag}");
-            arm.with(&format!("i.id = ANY (ARRAY({ids}))"), member);
-            // Cast, so that no index of what is shared seems of use.
-            shared_with_others(engine, "CAST(i.visibility AS TEXT)", member, arm);
-            "images i".to_owned()
+        Source::Shared(member) => {
+            arm.with("s.member = ?", member);
+            let index = match key {
+                "id" => engine.by_key("shared_images"),
+                key => engine.by_index(&format!("ix_shared_{key}")),
+            };
+            format!("shared_images s {index}")
         }
         Source::Property(name, value) if engine == Engine::Postgres => {
             let found = engine.property("p", name, value);
@@ -236,54 +230,28 @@ fn base(
             arm.binds.extend(found.binds);
             "images i".to_owned()
         }
-        Source::SharedFew(member) => {
-            arm.binds.push(Bind::from(member));
-            shared_with_others(engine, "i.visibility", member, arm);
-            // A table that Glance wrote may hold a membership twice.
-            format!(
-                "(SELECT DISTINCT image_id FROM image_members {} WHERE member = ? AND deleted = {flag}) m \
-                 {} images i {} ON i.id = m.image_id",
-                engine.by_index("ix_list_members"),
-                engine.then_join(),
-                engine.by_id()
-            )
-        }
-        Source::SharedMany(member) => {
-            shared_with_others(engine, "i.visibility", member, arm);
-            arm.with(&is_member(engine), member);
-            visible
-        }
         Source::Property(name, value) => {
             arm.append(engine.property("p", name, value));
             arm.add(&format!("i.deleted = {flag}"));
             format!(
-                "image_properties p {} {} images i {} ON i.id = p.image_id",
-                engine.by_index("ix_list_properties"),
-                engine.then_join(),
-                engine.by_id()
+                "image_properties p {}",
+                engine.by_index("ix_list_properties")
             )
         }
     }
 }
 
-/// Shared images that the member does not own as well.
-fn shared_with_others(engine: Engine, visibility: &str, member: &str, arm: &mut Conditions) {
-    arm.with(
-        &format!(
-            "{visibility} = 'shared' AND i.deleted = {} AND {}",
-            engine.flag(false),
-            engine.is_not("i.owner")
-        ),
-        member,
-    );
-}
-
-fn is_member(engine: Engine) -> String {
+/// Behind the table to read, where it is not that of the images: the images.
+fn images_of(engine: Engine, source: Source<'_>) -> String {
+    let found = match source {
+        Source::Shared(_) => "s",
+        Source::Property(..) if engine != Engine::Postgres => "p",
+        _ => return String::new(),
+    };
     format!(
-        "EXISTS (SELECT 1 FROM image_members o WHERE o.image_id = i.id \
-         AND o.member = ? AND o.deleted = {}{})",
-        engine.flag(false),
-        engine.for_each()
+        " {} images i {} ON i.id = {found}.image_id",
+        engine.then_join(),
+        engine.by_key("images")
     )
 }
 
@@ -294,9 +262,12 @@ fn whose(engine: Engine, scope: &Scope, arm: &mut Conditions) {
         (Scope::Tenant(None), _) => arm.add("i.visibility = 'public'"),
         (Scope::Tenant(_), Some(owner)) => {
             arm.with("(i.visibility = 'public' OR i.owner = ?", owner);
-            arm.text.push_str(" OR (i.visibility = 'shared'");
-            arm.with(&is_member(engine), owner);
-            arm.text.push_str("))");
+            arm.text.push_str(&format!(
+                " OR EXISTS (SELECT 1 FROM shared_images o {} WHERE o.member = ? AND o.image_id = i.id{}))",
+                engine.by_key("shared_images"),
+                engine.for_each()
+            ));
+            arm.binds.push(Bind::from(owner.as_str()));
         }
         (_, Some(owner)) => arm.with("(i.visibility <> 'community' OR i.owner = ?)", owner),
         (_, None) => arm.add("i.visibility <> 'community'"),
@@ -314,10 +285,10 @@ fn driver(
     source: Source<'_>,
     deleted: bool,
 ) -> Result<SortKey, DbError> {
-    if matches!(source, Source::SharedFew(_) | Source::Property(..)) {
+    if matches!(source, Source::Property(..)) {
         return Ok(page.sort);
     }
-    for (key, text, values) in selections(page) {
+    for (key, text, values) in selections(page, source) {
         // Within one value, each index is in the default order already.
         if page.sort == SortKey::CreatedAt && text.ends_with(" = ?") {
             return Ok(key);
@@ -340,13 +311,14 @@ fn driver(
 }
 
 /// Filters that an index can find images by, as its key, a condition and the condition's values.
-fn selections(page: &Page) -> Vec<(SortKey, String, Vec<Bind>)> {
+fn selections(page: &Page, source: Source<'_>) -> Vec<(SortKey, String, Vec<Bind>)> {
+    let name = |key| source.names(key).of(key);
     let mut found = Vec::new();
     for (column, filter) in page.filters.texts() {
         if let (TextFilter::Is(value), Ok(key)) = (filter, column.parse()) {
             found.push((
                 key,
-                format!("i.{column} = ?"),
+                format!("{} = ?", name(key)),
                 vec![Bind::from(value.as_str())],
             ));
         }
@@ -354,13 +326,14 @@ fn selections(page: &Page) -> Vec<(SortKey, String, Vec<Bind>)> {
     if let Some(time) = &page.filters.changes_since {
         found.push((
             SortKey::UpdatedAt,
-            "i.updated_at > ?".to_owned(),
+            format!("{} > ?", name(SortKey::UpdatedAt)),
             vec![Bind::from(time)],
         ));
     }
     let mut size = Conditions::default();
-    size.number("i.size >= ?", page.filters.size_min);
-    size.number("i.size <= ?", page.filters.size_max);
+    let bytes = name(SortKey::Size);
+    size.number(&format!("{bytes} >= ?"), page.filters.size_min);
+    size.number(&format!("{bytes} <= ?"), page.filters.size_max);
     if !size.text.is_empty() {
         found.push((SortKey::Size, size.text, size.binds));
     }

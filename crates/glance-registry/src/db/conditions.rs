@@ -47,12 +47,44 @@ impl Conditions {
     }
 }
 
-/// Adds what images must be like, which are read by the index of `driver`.
-pub(super) fn filters(engine: Engine, filters: &Filters, driver: SortKey, to: &mut Conditions) {
+/// What an arm calls the columns of images.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Names {
+    /// The key of the index that it is read by.
+    pub(super) driver: SortKey,
+    /// Whether that is an index of `shared_images`, else of the images themselves.
+    pub(super) shared: bool,
+}
+
+impl Names {
+    /// The column of a key: the index's own, where it has one, so that its order is seen to be the page's.
+    pub(super) fn of(self, key: SortKey) -> String {
+        let is_there = match key {
+            SortKey::Id => true,
+            SortKey::CreatedAt => self.driver != SortKey::Id,
+            other => other == self.driver,
+        };
+        match key.as_str() {
+            "id" if self.shared => "s.image_id".to_owned(),
+            name if self.shared && is_there => format!("s.{name}"),
+            name => format!("i.{name}"),
+        }
+    }
+
+    /// A list of columns of the table alias `i`, by these names.
+    pub(super) fn replaced(self, columns: &str) -> String {
+        let key = |column: &str| column.strip_prefix("i.")?.parse().ok();
+        let name = |column: &str| key(column).map_or(column.to_owned(), |key| self.of(key));
+        columns.split(", ").map(name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Adds what images must be like.
+pub(super) fn filters(engine: Engine, filters: &Filters, names: Names, to: &mut Conditions) {
     for (column, filter) in filters.texts() {
-        let name = match column == driver.as_str() {
-            true => format!("i.{column}"),
-            false => engine.aside_text(&format!("i.{column}")),
+        let name = match column.parse() {
+            Ok(key) if key == names.driver => names.of(key),
+            _ => engine.aside_text(&format!("i.{column}")),
         };
         match filter {
             TextFilter::Is(value) => to.with(&format!("{name} = ?"), value),
@@ -70,8 +102,8 @@ pub(super) fn filters(engine: Engine, filters: &Filters, driver: SortKey, to: &m
     }
     to.number("i.min_ram = ?", filters.min_ram);
     to.number("i.min_disk = ?", filters.min_disk);
-    let size = match driver {
-        SortKey::Size => "i.size".to_owned(),
+    let size = match names.driver {
+        SortKey::Size => names.of(SortKey::Size),
         _ => engine.aside_number("i.size"),
     };
     to.number(&format!("{size} >= ?"), filters.size_min);
@@ -81,8 +113,8 @@ pub(super) fn filters(engine: Engine, filters: &Filters, driver: SortKey, to: &m
         to.binds.push(Bind::from(protected));
     }
     if let Some(time) = &filters.changes_since {
-        let updated_at = match driver {
-            SortKey::UpdatedAt => "i.updated_at".to_owned(),
+        let updated_at = match names.driver {
+            SortKey::UpdatedAt => names.of(SortKey::UpdatedAt),
             _ => engine.aside_time("i.updated_at"),
         };
         to.add(&format!("{updated_at} > ?"));
@@ -98,7 +130,7 @@ pub(super) fn filters(engine: Engine, filters: &Filters, driver: SortKey, to: &m
 
 /// The parts of the order that come after the marker, each a range of the index: nulls come first
 /// when ascending and last when descending, and no range holds both them and values.
-pub(super) fn segments(engine: Engine, page: &Page) -> Vec<Conditions> {
+pub(super) fn segments(engine: Engine, page: &Page, names: Names) -> Vec<Conditions> {
     let Some(marker) = &page.marker else {
         return vec![Conditions::default()];
     };
@@ -106,47 +138,60 @@ pub(super) fn segments(engine: Engine, page: &Page) -> Vec<Conditions> {
         SortDirection::Ascending => ">",
         SortDirection::Descending => "<",
     };
-    let rest = vec![
+    let (created_at, id) = (names.of(SortKey::CreatedAt), names.of(SortKey::Id));
+    let rest = [created_at.as_str(), id.as_str()];
+    let values = vec![
         Bind::from(&marker.created_at),
         Bind::from(marker.id.as_str()),
     ];
     match page.sort {
-        SortKey::CreatedAt => vec![engine.beyond(&["i.created_at", "i.id"], after, rest)],
+        SortKey::CreatedAt => vec![engine.beyond(&rest, after, values)],
         SortKey::Id => {
-            vec![engine.beyond(&["i.id"], after, vec![Bind::from(marker.id.as_str())])]
+            vec![engine.beyond(&rest[1..], after, vec![Bind::from(marker.id.as_str())])]
         }
-        key => by_key(engine, page, key.as_str(), after, marker, rest),
+        key => {
+            let key = names.of(key);
+            by_key(
+                engine,
+                page,
+                marker,
+                after,
+                [&key, rest[0], rest[1]],
+                values,
+            )
+        }
     }
 }
 
+/// Likewise where the order begins with a column that may be null: `columns` are all of the order.
 fn by_key(
     engine: Engine,
     page: &Page,
-    key: &str,
-    after: &str,
     marker: &Position,
+    after: &str,
+    columns: [&str; 3],
     rest: Vec<Bind>,
 ) -> Vec<Conditions> {
+    let [key, ..] = columns;
     let mut segments = Vec::new();
     match &marker.key {
         Some(value) => {
-            let columns = [&*format!("i.{key}"), "i.created_at", "i.id"];
             let values = [Bind::from(value)].into_iter().chain(rest).collect();
             segments.push(engine.beyond(&columns, after, values));
             if page.direction == SortDirection::Descending && page.sort != SortKey::Status {
                 let mut nulls = Conditions::default();
-                nulls.add(&format!("i.{key} IS NULL"));
+                nulls.add(&format!("{key} IS NULL"));
                 segments.push(nulls);
             }
         }
         None => {
             let mut nulls = Conditions::default();
-            nulls.add(&format!("i.{key} IS NULL"));
-            nulls.append(engine.beyond(&["i.created_at", "i.id"], after, rest));
+            nulls.add(&format!("{key} IS NULL"));
+            nulls.append(engine.beyond(&columns[1..], after, rest));
             segments.push(nulls);
             if page.direction == SortDirection::Ascending {
                 let mut values = Conditions::default();
-                values.add(&engine.any_value(&format!("i.{key}"), page.sort == SortKey::Size));
+                values.add(&engine.any_value(key, page.sort == SortKey::Size));
                 segments.push(values);
             }
         }

@@ -56,13 +56,13 @@ impl Engine {
         }
     }
 
-    /// Behind `images i`, which is joined to ids that were found: each is looked up. Left to
-    /// themselves, SQLite and MySQL may walk a page's whole range for each of them.
-    pub(super) fn by_id(self) -> &'static str {
+    /// Likewise by its primary key, which is no number. Left to themselves, SQLite and MySQL may walk a
+    /// page's whole range for each id that images are to be found by.
+    pub(super) fn by_key(self, table: &str) -> String {
         match self {
-            Self::Sqlite => "INDEXED BY sqlite_autoindex_images_1",
-            Self::Postgres => "",
-            Self::Mysql => "FORCE INDEX (PRIMARY)",
+            Self::Sqlite => format!("INDEXED BY sqlite_autoindex_{table}_1"),
+            Self::Postgres => String::new(),
+            Self::Mysql => "FORCE INDEX (PRIMARY)".to_owned(),
         }
     }
 
@@ -72,15 +72,6 @@ impl Engine {
             Self::Sqlite => "CROSS JOIN",
             Self::Postgres => "JOIN",
             Self::Mysql => "STRAIGHT_JOIN",
-        }
-    }
-
-    /// The condition that a column that may be null is not `?`.
-    pub(super) fn is_not(self, column: &str) -> String {
-        match self {
-            Self::Sqlite => format!("{column} IS NOT ?"),
-            Self::Postgres => format!("{column} IS DISTINCT FROM ?"),
-            Self::Mysql => format!("NOT ({column} <=> ?)"),
         }
     }
 

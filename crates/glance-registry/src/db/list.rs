@@ -2,7 +2,9 @@
 //!
 //! There is never an OR over visibility. A list is one statement with an arm for each source (public,
 //! own, shared …); each arm comes out of an index in the page's order, and SQLite merges them lazily,
-//! so it reads little more than the page. [`arms`](super::arms) makes the arms.
+//! so it reads little more than the page. [`arms`](super::arms) makes the arms. What is shared with a
+//! tenant is in a table of ours, `shared_images`, which triggers keep: a row for each member of an image,
+//! with the keys of all orders.
 
 use glance_core::identity::Identity;
 use glance_core::query::{SortDirection, SortKey};

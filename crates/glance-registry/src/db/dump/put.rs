@@ -65,10 +65,12 @@ pub(crate) fn complete(conn: &mut Conn) -> Result<(), DbError> {
         }
     }
     let names: Vec<&str> = TABLES.iter().map(|table| table.name).collect();
+    // With those that triggers made of the others.
+    let names = format!("{}, shared_images", names.join(", "));
     let sql = match conn.engine() {
         Engine::Sqlite => "PRAGMA optimize".to_owned(),
-        Engine::Postgres => format!("ANALYZE {}", names.join(", ")),
-        Engine::Mysql => format!("ANALYZE TABLE {}", names.join(", ")),
+        Engine::Postgres => format!("ANALYZE {names}"),
+        Engine::Mysql => format!("ANALYZE TABLE {names}"),
     };
     // Who may write need not be allowed this, and it happens by itself sooner or later.
     if let Err(error) = conn.batch(&sql) {

@@ -108,8 +108,9 @@ fn table(kind: &Option<String>, [table, access, key, extra]: [&Option<String>; 4
 }
 
 /// Tables that grow with the number of images, as plans call them.
-const GROWING: [&str; 14] = [
+const GROWING: [&str; 16] = [
     "i",
+    "s",
     "p",
     "m",
     "o",
@@ -118,6 +119,7 @@ const GROWING: [&str; 14] = [
     "images",
     "image_properties",
     "image_members",
+    "shared_images",
     "image_locations",
     "image_tags",
     "retired_images",

@@ -111,7 +111,7 @@ impl Filled {
             Engine::Postgres => "VACUUM ANALYZE",
             Engine::Mysql => {
                 "ANALYZE TABLE images, image_properties, image_locations, image_members, \
-                 image_tags, image_leases, retired_images"
+                 shared_images, image_tags, image_leases, retired_images"
             }
         };
         self.conn.batch(analyze).unwrap();
