@@ -64,6 +64,14 @@ pub enum SchemaError {
     /// The server cannot be reached.
     #[error("cannot reach the database's server to change its tables")]
     Connect(#[from] diesel::ConnectionError),
+    /// A server of MySQL's kind keeps a binary log, and asks who makes triggers for more than rights on the
+    /// database.
+    #[error(
+        "cannot make the database's triggers: its server keeps a binary log, and trusts only users \
+         with SUPER. Run SET GLOBAL log_bin_trust_function_creators = 1 there as such a user, \
+         then db_sync again; afterwards it may be 0 again"
+    )]
+    Untrusted,
     /// A migration failed.
     #[error("cannot change the database's tables: {0}")]
     Migration(String),
@@ -130,7 +138,11 @@ fn take_back<DB: Backend>(
 }
 
 fn failed(error: impl std::fmt::Display) -> SchemaError {
-    SchemaError::Migration(error.to_string())
+    let text = error.to_string();
+    match text.contains("log_bin_trust_function_creators") {
+        true => SchemaError::Untrusted,
+        false => SchemaError::Migration(text),
+    }
 }
 
 fn in_file(conn: &mut Conn) -> Result<(), SchemaError> {
@@ -302,6 +314,18 @@ fn has_table(conn: &mut Conn, name: &str) -> QueryResult<bool> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_server_that_wants_more_for_triggers_is_told_of_in_a_sentence() {
+        let said = "You do not have the SUPER privilege and binary logging is enabled (you *might* \
+                    want to use the less safe log_bin_trust_function_creators variable)";
+        let told = failed(said).to_string();
+        assert!(
+            told.contains("SET GLOBAL log_bin_trust_function_creators = 1"),
+            "{told}"
+        );
+        assert!(matches!(failed("Disk full"), SchemaError::Migration(_)));
+    }
 
     #[test]
     fn what_was_made_can_be_taken_back_and_made_again() {

@@ -12,7 +12,7 @@ use super::error::DbError;
 use super::rows::Whole;
 use super::statement::Statement;
 use super::testing::Fresh;
-use super::{MemberChange, Update, Values, images, members, purge};
+use super::{MemberChange, Update, Values, images, members, migrate, purge};
 
 const IMAGES: [&str; 5] = ["a", "b", "c", "d", "e"];
 const TENANTS: [&str; 4] = ["t1", "t2", "t3", "t4"];
@@ -258,6 +258,37 @@ fn what_is_shared_is_kept_whoever_writes() {
         most = most.max(shared(&mut conn, &format!("step {step}, {done}")));
     }
     assert!(most > 6, "only {most} at a time");
+}
+
+#[test]
+fn what_is_shared_can_be_made_anew() {
+    let fresh = Fresh::new();
+    let mut conn = fresh.connect();
+    for id in IMAGES {
+        insert_image(&mut conn, id);
+    }
+    let flag = conn.engine().flag(false);
+    // The owner, and one of them twice.
+    for tenant in ["t1", "t2", "t3", "t3"] {
+        conn.batch(&format!(
+            "INSERT INTO image_members (image_id, member, can_share, created_at, deleted) \
+             SELECT id, '{tenant}', {flag}, created_at, {flag} FROM images"
+        ))
+        .unwrap();
+    }
+    conn.batch("UPDATE images SET visibility = 'private' WHERE id = 'c'")
+        .unwrap();
+    assert_eq!(shared(&mut conn, "insertions"), 8);
+    // As OPERATIONS.md says.
+    conn.batch(
+        "DELETE FROM shared_images; \
+         DELETE FROM __diesel_schema_migrations WHERE version = '20260101000007'",
+    )
+    .unwrap();
+    migrate::sync(&mut conn, &fresh.target).unwrap();
+    assert_eq!(shared(&mut conn, "db_sync"), 8);
+    conn.batch("UPDATE images SET name = 'again'").unwrap();
+    shared(&mut conn, "an update");
 }
 
 /// Does what Glance does, in a transaction of its own that looks first and takes its time; again when the

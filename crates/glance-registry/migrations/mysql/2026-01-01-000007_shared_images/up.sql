@@ -6,7 +6,7 @@
 -- Whoever adds or removes a member locks the image's row in the trigger before it touches these rows, and what a
 -- trigger reads it locks: so it is what the last one left, at READ COMMITTED as at REPEATABLE READ, which is Glance's.
 --
--- Nothing of this is undone if a part is refused: it is made from the beginning then.
+-- What is there already is made anew: nothing of this is undone where a part is refused.
 DROP TRIGGER IF EXISTS shared_images_added;
 DROP TRIGGER IF EXISTS shared_images_changed;
 DROP TRIGGER IF EXISTS shared_images_purged;
@@ -38,7 +38,7 @@ BEGIN
             FROM images i
             WHERE i.id = NEW.image_id AND i.visibility = 'shared' AND i.deleted = 0 AND NOT (i.owner <=> NEW.member)
             LOCK IN SHARE MODE
-            ON DUPLICATE KEY UPDATE image_id = VALUES(image_id);
+            ON DUPLICATE KEY UPDATE shared_images.image_id = shared_images.image_id;
     END IF;
 END;
 -- A table that Glance wrote may hold a membership twice: the other one may still be there.
@@ -62,7 +62,7 @@ BEGIN
                 FROM images i
                 WHERE i.id = NEW.image_id AND i.visibility = 'shared' AND i.deleted = 0 AND NOT (i.owner <=> NEW.member)
                 LOCK IN SHARE MODE
-                ON DUPLICATE KEY UPDATE image_id = VALUES(image_id);
+                ON DUPLICATE KEY UPDATE shared_images.image_id = shared_images.image_id;
         END IF;
     END IF;
 END;
@@ -91,7 +91,7 @@ BEGIN
                     FROM image_members m
                     WHERE m.image_id = NEW.id AND m.deleted = 0 AND NOT (m.member <=> NEW.owner)
                     LOCK IN SHARE MODE
-                    ON DUPLICATE KEY UPDATE image_id = VALUES(image_id);
+                    ON DUPLICATE KEY UPDATE shared_images.image_id = shared_images.image_id;
             END IF;
         ELSEIF NEW.deleted = 0 THEN
             UPDATE shared_images SET name = NEW.name, status = NEW.status, container_format = NEW.container_format,
@@ -113,4 +113,4 @@ INSERT INTO shared_images (member, image_id, name, status, container_format, dis
     FROM image_members m JOIN images i ON i.id = m.image_id
     WHERE m.deleted = 0 AND i.visibility = 'shared' AND i.deleted = 0 AND NOT (i.owner <=> m.member)
     LOCK IN SHARE MODE
-    ON DUPLICATE KEY UPDATE image_id = VALUES(image_id);
+    ON DUPLICATE KEY UPDATE shared_images.image_id = shared_images.image_id;

@@ -4,7 +4,15 @@
 --
 -- Who changes an image, or who its members are, holds a lock on the image's row: a trigger of image_members takes
 -- it, and what is read after that is what the last one left. So it is at READ COMMITTED, which Glance uses as well.
+--
+-- What is there already is made anew.
 LOCK TABLE images, image_members IN SHARE ROW EXCLUSIVE MODE;
+DROP FUNCTION IF EXISTS shared_images_joined() CASCADE;
+DROP FUNCTION IF EXISTS shared_images_left() CASCADE;
+DROP FUNCTION IF EXISTS shared_images_sorted() CASCADE;
+DROP FUNCTION IF EXISTS shared_images_turned() CASCADE;
+DROP FUNCTION IF EXISTS shared_images_gone() CASCADE;
+DROP TABLE IF EXISTS shared_images;
 CREATE TABLE shared_images (
     member VARCHAR(255) NOT NULL,
     image_id VARCHAR(36) NOT NULL,

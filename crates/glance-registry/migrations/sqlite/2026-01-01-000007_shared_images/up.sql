@@ -1,6 +1,16 @@
 -- The images that others share with a tenant, one row for each: what a list of theirs is read from, in each order,
 -- without a look at any other image. Sort keys are copied from the image. Triggers keep it, so that it is right whoever
 -- writes, Glance included, which ignores it. Triggers have no conflict clause: that of the statement outside would hold.
+--
+-- What is there already is made anew.
+DROP TRIGGER IF EXISTS shared_images_added;
+DROP TRIGGER IF EXISTS shared_images_restored;
+DROP TRIGGER IF EXISTS shared_images_removed;
+DROP TRIGGER IF EXISTS shared_images_purged;
+DROP TRIGGER IF EXISTS shared_images_sorted;
+DROP TRIGGER IF EXISTS shared_images_turned;
+DROP TRIGGER IF EXISTS shared_images_gone;
+DROP TABLE IF EXISTS shared_images;
 CREATE TABLE shared_images (
     member VARCHAR(255) NOT NULL,
     image_id VARCHAR(36) NOT NULL,
