@@ -7,6 +7,7 @@ DROP TRIGGER IF EXISTS shared_images_added;
 DROP TRIGGER IF EXISTS shared_images_restored;
 DROP TRIGGER IF EXISTS shared_images_removed;
 DROP TRIGGER IF EXISTS shared_images_purged;
+DROP TRIGGER IF EXISTS shared_images_touched;
 DROP TRIGGER IF EXISTS shared_images_sorted;
 DROP TRIGGER IF EXISTS shared_images_turned;
 DROP TRIGGER IF EXISTS shared_images_gone;
@@ -76,15 +77,21 @@ BEGIN
             WHERE m.image_id = OLD.image_id AND m.member = OLD.member AND +m.deleted = 0);
 END;
 
+-- Every change of an image sets updated_at, most nothing else here. An index is written for each column that an UPDATE
+-- names, whether it has another value or not.
+CREATE TRIGGER shared_images_touched AFTER UPDATE OF updated_at ON images
+WHEN NEW.visibility = 'shared' AND NEW.deleted = 0 AND NEW.updated_at IS NOT OLD.updated_at
+BEGIN
+    UPDATE shared_images SET updated_at = NEW.updated_at WHERE image_id = NEW.id;
+END;
 CREATE TRIGGER shared_images_sorted
-AFTER UPDATE OF name, status, container_format, disk_format, size, created_at, updated_at ON images
-WHEN NEW.visibility = 'shared' AND NEW.deleted = 0 AND (NEW.updated_at IS NOT OLD.updated_at
-    OR NEW.name IS NOT OLD.name OR NEW.status IS NOT OLD.status OR NEW.size IS NOT OLD.size
+AFTER UPDATE OF name, status, container_format, disk_format, size, created_at ON images
+WHEN NEW.visibility = 'shared' AND NEW.deleted = 0 AND (NEW.name IS NOT OLD.name OR NEW.status IS NOT OLD.status
     OR NEW.container_format IS NOT OLD.container_format OR NEW.disk_format IS NOT OLD.disk_format
-    OR NEW.created_at IS NOT OLD.created_at)
+    OR NEW.size IS NOT OLD.size OR NEW.created_at IS NOT OLD.created_at)
 BEGIN
     UPDATE shared_images SET name = NEW.name, status = NEW.status, container_format = NEW.container_format,
-        disk_format = NEW.disk_format, size = NEW.size, created_at = NEW.created_at, updated_at = NEW.updated_at
+        disk_format = NEW.disk_format, size = NEW.size, created_at = NEW.created_at
         WHERE image_id = NEW.id;
 END;
 CREATE TRIGGER shared_images_turned AFTER UPDATE OF visibility, deleted, owner ON images
