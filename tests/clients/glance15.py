@@ -82,11 +82,13 @@ class Glance:
 
 
 def ask(address, method, path, image, headers):
-    body = json.dumps({'image': image}).encode() if image else None
+    # What memberships are sent as stands beside images.
+    members = 'members' in path
+    body = json.dumps(image if members else {'image': image}).encode() if image else None
     request = urllib.request.Request('http://%s%s' % (address, path), body, {
         'Content-Type': 'application/json', **headers}, method=method)
     with urllib.request.urlopen(request, timeout=60) as answer:
-        return json.load(answer)
+        return None if answer.status == 204 else json.load(answer)
 
 
 class OneDatabase(unittest.TestCase):
@@ -102,8 +104,8 @@ class OneDatabase(unittest.TestCase):
         cls.cloud.start()
         cls.glance = cls.enterClassContext(Glance(cls.cloud))
 
-    def ours(self, method, path, image=None):
-        return ask(self.cloud.registry_address, method, path, image, {'X-Auth-Token': 'admin:admin:admin'})
+    def ours(self, method, path, image=None, token='admin:admin:admin'):
+        return ask(self.cloud.registry_address, method, path, image, {'X-Auth-Token': token})
 
     def test_glances_own_check_of_the_schema_finds_its_own(self):
         self.assertEqual(self.glance.manage('db_version').split()[-1], 'pike01')
@@ -138,6 +140,31 @@ class OneDatabase(unittest.TestCase):
             one('DELETE', '/images/' + id)
             listed = [image['id'] for image in other('GET', EVERYTHING)['images']]
             self.assertNotIn(id, listed)
+
+    def test_what_glance_shares_is_in_our_lists(self):
+        def listed():
+            images = self.ours('GET', '/images/detail?sort_key=name', token='u:t7:member')['images']
+            return [image['name'] for image in images if image['id'] == id]
+
+        image = {'name': 'shared', 'status': 'queued', 'disk_format': 'raw', 'container_format': 'bare',
+                 'is_public': False, 'owner': 't1'}
+        id = self.glance.ask('POST', '/images', image)['image']['id']
+        members = '/images/%s/members' % id
+        self.assertEqual(listed(), [])
+        self.glance.ask('PUT', members + '/t7', {'member': {'can_share': False}})
+        self.assertEqual(listed(), ['shared'])
+        self.glance.ask('PUT', '/images/' + id, {'name': 'renamed'})
+        self.assertEqual(listed(), ['renamed'])
+        self.glance.ask('DELETE', members + '/t7')
+        self.assertEqual(listed(), [])
+        self.glance.ask('PUT', members, {'memberships': [{'member_id': 't7', 'can_share': True}, {'member_id': 't8'}]})
+        self.assertEqual(listed(), ['renamed'])
+        self.glance.ask('PUT', members, {'memberships': [{'member_id': 't8'}]})
+        self.assertEqual(listed(), [])
+        self.glance.ask('PUT', members + '/t7', {'member': {'can_share': False}})
+        self.assertEqual(listed(), ['renamed'])
+        self.glance.ask('DELETE', '/images/' + id)
+        self.assertEqual(listed(), [])
 
 
 if __name__ == '__main__':
