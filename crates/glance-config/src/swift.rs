@@ -56,7 +56,7 @@ options! {
         swift_store_large_object_size: NonZeroU32 = "5120", restart,
             was ["DEFAULT/swift_store_large_object_size"];
         /// MB (1,024,000 bytes) of a segment. Each is held in memory until it is stored, so segments
-        /// are never larger than 32 MiB, and 8 MiB where the size of the image is not known or
+        /// are never larger than 64 MiB, and 8 MiB where the size of the image is not known or
         /// swift_store_upload_memory is used up.
         swift_store_large_object_chunk_size: NonZeroU32 = "200", restart,
             was ["DEFAULT/swift_store_large_object_chunk_size"];
@@ -65,7 +65,7 @@ options! {
         swift_store_upload_parallel: NonZeroU32 = "4", restart;
         /// MiB that the segments of all uploads may hold together, besides two of 8 MiB for each
         /// upload. Not Glance's.
-        swift_store_upload_memory: u32 = "64", restart;
+        swift_store_upload_memory: u32 = "96", restart;
         /// Keep each tenant's images in its own account, with the caller's own token and catalogue
         /// of services.
         swift_store_multi_tenant: bool = "false", restart, was ["DEFAULT/swift_store_multi_tenant"];

@@ -19,6 +19,7 @@ use crate::growing::Coming;
 use crate::md5::Md5Digest;
 use crate::net::pause::pause;
 use crate::outliving::SETTLING;
+use crate::parallel::Lengths;
 use crate::parts::{Part, Parts};
 use crate::turns::Mine;
 
@@ -59,7 +60,11 @@ impl Uploader {
                 uploader.send_part(&upload, &part, digest).await
             })
         };
-        let lengths = (length, length);
+        let lengths = Lengths {
+            short: length,
+            long: length,
+            ahead: length,
+        };
         let sent = self.parallel.flow(parts, size, lengths, send).await?;
         finish(begun, turn, &sent).await
     }

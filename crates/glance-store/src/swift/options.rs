@@ -8,7 +8,7 @@ use glance_config::{SwiftConfig, SwiftReference, SwiftReferences};
 use super::location::{Access, configured_url};
 use super::sign_on::{Choice, Credentials};
 use crate::error::StartError;
-use crate::parallel::Parallel;
+use crate::parallel::{Lengths, Parallel};
 
 /// Glance's megabyte.
 const MB: u64 = 1_000 * 1_024;
@@ -18,7 +18,11 @@ const LARGEST_SEGMENT: u64 = 8 << 20;
 
 /// The most that one has which is sent while it comes, as far as there is leave to hold it: each
 /// costs Swift some milliseconds, whatever its length, when it is kept and when it is read.
-const LONGEST_SEGMENT: u64 = 32 << 20;
+const LONGEST_SEGMENT: u64 = 64 << 20;
+
+/// One begins while the one before it is not stored when there is leave for so much of it: more than
+/// comes in the time that Swift takes to keep a segment.
+const AHEAD: u64 = 32 << 20;
 
 /// The least: Swift gives no more than one smaller segment of an image a second.
 const SMALLEST_SEGMENT: u64 = 1 << 20;
@@ -38,10 +42,8 @@ pub(super) struct Options {
     pub(super) create_container: bool,
     /// Images of so many bytes are kept in segments.
     pub(super) large: u64,
-    /// Bytes of a segment.
-    pub(super) segment: u64,
-    /// Bytes of a segment where there is leave for that many.
-    pub(super) long_segment: u64,
+    /// Bytes of a segment, as it is held: short ones where the size of the image is not known.
+    pub(super) lengths: Lengths,
     pub(super) parallel: Parallel,
     pub(super) choice: Arc<Choice>,
     pub(super) retries: u32,
@@ -87,7 +89,8 @@ impl Options {
         }
         let large = u64::from(config.swift_store_large_object_size.get()) * MB;
         let segment = u64::from(config.swift_store_large_object_chunk_size.get()) * MB;
-        let long_segment = segment.min(large).clamp(SMALLEST_SEGMENT, LONGEST_SEGMENT);
+        let long = segment.min(large).clamp(SMALLEST_SEGMENT, LONGEST_SEGMENT);
+        let short = long.min(LARGEST_SEGMENT);
         let each = config.swift_store_upload_parallel.get();
         let memory = u64::from(config.swift_store_upload_memory) << 20;
         Ok(Self {
@@ -100,8 +103,11 @@ impl Options {
             seed: config.swift_store_multiple_containers_seed.0,
             create_container: config.swift_store_create_container_on_put,
             large,
-            segment: long_segment.min(LARGEST_SEGMENT),
-            long_segment,
+            lengths: Lengths {
+                short,
+                long,
+                ahead: AHEAD,
+            },
             parallel: Parallel::weighed(usize::try_from(each).unwrap_or(usize::MAX), memory),
             choice: Arc::new(Choice {
                 endpoint: config.swift_store_endpoint.as_deref().map(configured_url),

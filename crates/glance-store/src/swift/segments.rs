@@ -35,7 +35,7 @@ impl Upload {
         first: Part,
         mut parts: Parts,
     ) -> Result<Vec<Segment>, StoreError> {
-        let length = self.inner.options.segment;
+        let length = self.inner.options.lengths.short;
         let most = self.most_segments().await;
         self.progress.begin();
         let send = |part: Part| async move {
@@ -57,12 +57,15 @@ impl Upload {
         size: u64,
     ) -> Result<Vec<Segment>, StoreError> {
         let options = &self.inner.options;
-        let most = self.most_segments().await.saturating_mul(options.segment);
+        let most = self
+            .most_segments()
+            .await
+            .saturating_mul(options.lengths.short);
         if size > most {
             return Err(DataError::TooLarge(most).into());
         }
         self.progress.begin();
-        let lengths = (options.segment, options.long_segment);
+        let lengths = options.lengths;
         let send = |part: Coming| {
             let upload = self.clone();
             self.fly(async move { upload.send_coming(part).await })

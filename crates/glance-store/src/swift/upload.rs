@@ -162,11 +162,11 @@ impl Outliving for Upload {
         let size = data.size;
         let ended = Arc::default();
         match size {
-            Some(size) if size > options.segment && size < options.large => {
+            Some(size) if size > options.lengths.short && size < options.large => {
                 let source = measured(data.into_stream(), Some(size), self.sealed.clone());
                 self.stream(source, size).await.map(Ready::Done)
             }
-            Some(size) if size > options.segment => {
+            Some(size) if size > options.lengths.short => {
                 let source = measured(data.into_stream(), Some(size), ended);
                 let segments = self.send_coming_segments(Parts::new(source), size);
                 segments.await.map(Ready::Segments)
@@ -174,7 +174,7 @@ impl Outliving for Upload {
             _ => {
                 let source = measured(data.into_stream(), size, ended);
                 let mut parts = Parts::new(source);
-                let first = parts.first(options.segment).await?;
+                let first = parts.first(options.lengths.short).await?;
                 if first.last {
                     return Ok(Ready::Whole(first.pieces));
                 }

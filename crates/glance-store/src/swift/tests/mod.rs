@@ -64,7 +64,7 @@ fn open(config: &SwiftConfig) -> SwiftStore {
 /// The same with sizes in bytes.
 fn sized(config: &SwiftConfig, large: u64, segment: u64) -> SwiftStore {
     let mut options = Options::read(config).unwrap();
-    (options.large, options.segment) = (large, segment);
+    (options.large, options.lengths.short) = (large, segment);
     let trust = Trust {
         ca_file: None,
         insecure: false,
