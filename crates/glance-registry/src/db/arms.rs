@@ -78,8 +78,13 @@ pub(super) fn statement<Columns>(
                 let mut arm = Conditions::default();
                 let table = base(engine, source, *flag == 1, index, &mut arm);
                 let images = images_of(engine, source);
-                if matches!(source, Source::Property(..)) {
-                    whose(engine, &page.scope, &mut arm);
+                match source {
+                    Source::Property(..) => whose(engine, &page.scope, &mut arm),
+                    // So it is, unless triggers were off; what is private again must not be seen even then.
+                    Source::Shared(_) => {
+                        arm.add(&format!("{} = 'shared'", engine.aside_text("i.visibility")))
+                    }
+                    _ => {}
                 }
                 if page.deleted == Deleted::No {
                     arm.add("i.status <> 'killed'");

@@ -4,12 +4,15 @@ use std::time::Duration;
 
 use diesel::sql_types::{Nullable, Text, Timestamp};
 use glance_core::identity::Identity;
+use glance_core::query::{SortDirection, SortKey};
 
 use super::clock::SqlTime;
 use super::conn::Conn;
 use super::dialect::Engine;
 use super::error::DbError;
+use super::list::{self, Page};
 use super::rows::Whole;
+use super::scope::{Deleted, Filters, Scope};
 use super::statement::Statement;
 use super::testing::Fresh;
 use super::{MemberChange, Update, Values, images, members, migrate, purge};
@@ -258,6 +261,42 @@ fn what_is_shared_is_kept_whoever_writes() {
         most = most.max(shared(&mut conn, &format!("step {step}, {done}")));
     }
     assert!(most > 6, "only {most} at a time");
+}
+
+/// The ids of the list of `tenant`.
+fn listed(conn: &mut Conn, tenant: &str) -> Vec<String> {
+    let page = Page {
+        scope: Scope::Tenant(Some(tenant.to_owned())),
+        deleted: Deleted::No,
+        filters: Filters::default(),
+        sort: SortKey::CreatedAt,
+        direction: SortDirection::Descending,
+        marker: None,
+        limit: 25,
+    };
+    let summaries = list::summaries(conn, &page).unwrap();
+    summaries.into_iter().map(|summary| summary.id).collect()
+}
+
+#[test]
+fn what_is_private_again_is_not_listed_even_if_no_trigger_saw_it() {
+    let fresh = Fresh::new();
+    let mut conn = fresh.connect();
+    insert_image(&mut conn, "a");
+    conn.batch(
+        "INSERT INTO shared_images (member, image_id, status, created_at) \
+         SELECT 't2', id, status, created_at FROM images",
+    )
+    .unwrap();
+    assert_eq!(listed(&mut conn, "t2"), ["a"]);
+    // No membership: the trigger takes the row away, and somebody puts it back.
+    conn.batch(
+        "UPDATE images SET visibility = 'private'; \
+         INSERT INTO shared_images (member, image_id, status, created_at) \
+         SELECT 't2', id, status, created_at FROM images",
+    )
+    .unwrap();
+    assert_eq!(listed(&mut conn, "t2"), [""; 0]);
 }
 
 #[test]
