@@ -10,6 +10,7 @@ use super::columns::Columns;
 use super::conn::Conn;
 use super::error::DbError;
 use super::locations::{self, Location};
+use super::members;
 use super::properties;
 use super::records::{self, ImageRecord};
 use super::rows::{self, ImageRow};
@@ -212,6 +213,7 @@ pub fn delete(conn: &mut Conn, caller: &Identity, id: &str) -> Result<ImageRecor
         .update(conn, "id = ?", vec![Bind::from(id)])?;
     locations::delete_all(conn, id, &now)?;
     let live = format!("image_id = ? AND {}", conn.engine().live());
+    members::settle(conn, id)?;
     for table in ["image_properties", "image_members", "image_tags"] {
         gone(table).update(conn, &live, vec![Bind::from(id)])?;
     }

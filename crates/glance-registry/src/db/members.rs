@@ -1,5 +1,7 @@
 //! With whom images are shared.
 
+use std::collections::HashSet;
+
 use diesel::QueryResult;
 use diesel::sql_types::{Bool, Text};
 use glance_core::access;
@@ -156,6 +158,7 @@ pub fn replace_members(
     quota: Option<u64>,
 ) -> Result<(), DbError> {
     let Shared { rows, owned } = sharable(conn, caller, image)?;
+    let rows = once_each(conn, rows)?;
     let wanted = |member: &str| changes.iter().rev().find(|change| change.member == member);
     let replaced = |row: &&Row| owned || Some(row.member.as_str()) == caller.owner();
     let live = || rows.iter().filter(|row| !row.deleted);
@@ -198,6 +201,7 @@ pub(super) fn make_members(
     now: &SqlTime,
 ) -> QueryResult<()> {
     let rows = rows(conn, image)?;
+    let rows = once_each(conn, rows)?;
     for row in rows.iter().filter(|row| !row.deleted) {
         if !wanted.contains(&row.member) {
             remove(conn, row.id, now)?;
@@ -222,20 +226,16 @@ pub fn remove_member(
     member: &str,
 ) -> Result<(), DbError> {
     let Shared { rows, .. } = sharable(conn, caller, image)?;
-    let now = SqlTime::now();
-    let mut removed = false;
-    for row in rows
-        .iter()
-        .filter(|row| !row.deleted && row.member == member)
-    {
-        remove(conn, row.id, &now)?;
-        removed = true;
-    }
-    if removed {
-        Ok(())
-    } else {
-        Err(DbError::NoMember)
-    }
+    let rows = once_each(conn, rows)?;
+    let theirs = rows.iter().find(|row| !row.deleted && row.member == member);
+    remove(conn, theirs.ok_or(DbError::NoMember)?.id, &SqlTime::now())?;
+    Ok(())
+}
+
+/// Makes sure that an image's memberships are there once each, so that all can be removed at one moment.
+pub(super) fn settle(conn: &mut Conn, image: &str) -> QueryResult<()> {
+    let rows = rows(conn, image)?;
+    once_each(conn, rows).map(drop)
 }
 
 fn member(row: Row) -> Member {
@@ -252,6 +252,22 @@ fn known<'a>(rows: &'a [Row], member: &str) -> Option<&'a Row> {
         .clone()
         .find(|row| !row.deleted)
         .or_else(|| candidates.next())
+}
+
+/// The rows but for those that are a membership once more, which are gone: nothing kept Glance from
+/// writing a membership twice, but its table has no room for two that were removed at one moment.
+fn once_each(conn: &mut Conn, rows: Vec<Row>) -> QueryResult<Vec<Row>> {
+    let mut once: Vec<Row> = Vec::with_capacity(rows.len());
+    let mut live = HashSet::new();
+    for row in rows {
+        if row.deleted || live.insert(row.member.clone()) {
+            once.push(row);
+        } else {
+            let again = vec![Bind::from(row.id)];
+            Statement::kept("DELETE FROM image_members WHERE id = ?", again).execute(conn)?;
+        }
+    }
+    Ok(once)
 }
 
 fn check_quota(attempted: usize, quota: Option<u64>) -> Result<(), DbError> {

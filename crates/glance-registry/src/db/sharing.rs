@@ -263,6 +263,38 @@ fn what_is_shared_is_kept_whoever_writes() {
     assert!(most > 6, "only {most} at a time");
 }
 
+#[test]
+fn a_membership_that_glance_wrote_twice_can_be_taken_back() {
+    let fresh = Fresh::new();
+    let mut conn = fresh.connect();
+    let flag = conn.engine().flag(false);
+    type Change = fn(&mut Conn) -> Result<(), DbError>;
+    let take_back: [Change; 3] = [
+        |conn| members::remove_member(conn, &administrator(), "a", "t2"),
+        |conn| members::replace_members(conn, &administrator(), "a", &[change("t3")], None),
+        |conn| images::delete(conn, &administrator(), "a").map(drop),
+    ];
+    insert_image(&mut conn, "a");
+    for take_back in take_back {
+        for tenant in ["t2", "t2", "t2", "t3", "t3"] {
+            conn.batch(&format!(
+                "INSERT INTO image_members (image_id, member, can_share, created_at, deleted) \
+                 SELECT id, '{tenant}', {flag}, created_at, {flag} FROM images"
+            ))
+            .unwrap();
+        }
+        take_back(&mut conn).unwrap();
+        let live =
+            format!("SELECT member FROM image_members WHERE member = 't2' AND deleted = {flag}");
+        let left: Vec<String> = Statement::<Text>::passing(live, Vec::new())
+            .load(&mut conn)
+            .unwrap();
+        assert_eq!(left, [""; 0]);
+        shared(&mut conn, "taking it back");
+        conn.batch("DELETE FROM image_members").unwrap();
+    }
+}
+
 /// The ids of the list of `tenant`.
 fn listed(conn: &mut Conn, tenant: &str) -> Vec<String> {
     let page = Page {
