@@ -73,6 +73,9 @@ impl Names {
 
     /// A list of columns of the table alias `i`, by these names.
     pub(super) fn replaced(self, columns: &str) -> String {
+        if !self.shared {
+            return columns.to_owned();
+        }
         let key = |column: &str| column.strip_prefix("i.")?.parse().ok();
         let name = |column: &str| key(column).map_or(column.to_owned(), |key| self.of(key));
         columns.split(", ").map(name).collect::<Vec<_>>().join(", ")
