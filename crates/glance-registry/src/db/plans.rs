@@ -11,7 +11,7 @@ use super::rows;
 use super::scope::{Deleted, Filters, Scope, TextFilter};
 use super::statement::Statement;
 use super::target::Target;
-use super::{arms, migrate};
+use super::{arms, migrate, testing};
 
 /// More than are ever sorted.
 const MANY: usize = 3000;
@@ -52,13 +52,9 @@ fn database() -> Database {
 
 fn page(sort: SortKey, direction: SortDirection) -> Page {
     Page {
-        scope: Scope::Tenant(Some("t1".to_owned())),
-        deleted: Deleted::No,
-        filters: Filters::default(),
         sort,
         direction,
-        marker: None,
-        limit: 25,
+        ..testing::page("t1")
     }
 }
 

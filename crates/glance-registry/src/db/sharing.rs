@@ -4,18 +4,15 @@ use std::time::Duration;
 
 use diesel::sql_types::{Nullable, Text, Timestamp};
 use glance_core::identity::Identity;
-use glance_core::query::{SortDirection, SortKey};
 
 use super::clock::SqlTime;
 use super::conn::Conn;
 use super::dialect::Engine;
 use super::error::DbError;
-use super::list::{self, Page};
 use super::rows::Whole;
-use super::scope::{Deleted, Filters, Scope};
 use super::statement::Statement;
-use super::testing::Fresh;
-use super::{MemberChange, Update, Values, images, members, migrate, purge};
+use super::testing::{self, Fresh};
+use super::{MemberChange, Update, Values, images, list, members, migrate, purge};
 
 const IMAGES: [&str; 5] = ["a", "b", "c", "d", "e"];
 const TENANTS: [&str; 4] = ["t1", "t2", "t3", "t4"];
@@ -297,16 +294,7 @@ fn a_membership_that_glance_wrote_twice_can_be_taken_back() {
 
 /// The ids of the list of `tenant`.
 fn listed(conn: &mut Conn, tenant: &str) -> Vec<String> {
-    let page = Page {
-        scope: Scope::Tenant(Some(tenant.to_owned())),
-        deleted: Deleted::No,
-        filters: Filters::default(),
-        sort: SortKey::CreatedAt,
-        direction: SortDirection::Descending,
-        marker: None,
-        limit: 25,
-    };
-    let summaries = list::summaries(conn, &page).unwrap();
+    let summaries = list::summaries(conn, &testing::page(tenant)).unwrap();
     summaries.into_iter().map(|summary| summary.id).collect()
 }
 

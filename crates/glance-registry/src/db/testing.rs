@@ -1,9 +1,13 @@
-//! Databases for tests.
+//! Databases for tests, and what is asked of them.
 
 use std::time::Duration;
 
+use glance_core::query::{SortDirection, SortKey};
+
 use super::conn::Conn;
 use super::dialect::Engine;
+use super::list::Page;
+use super::scope::{Deleted, Filters, Scope};
 use super::target::Target;
 use super::{connect, migrate};
 
@@ -44,6 +48,19 @@ impl Fresh {
 
     pub(super) fn connect(&self) -> Conn {
         connect(&self.target).unwrap()
+    }
+}
+
+/// The first page of a tenant's list, as it is when nothing is asked for.
+pub(super) fn page(owner: &str) -> Page {
+    Page {
+        scope: Scope::Tenant(Some(owner.to_owned())),
+        deleted: Deleted::No,
+        filters: Filters::default(),
+        sort: SortKey::CreatedAt,
+        direction: SortDirection::Descending,
+        marker: None,
+        limit: 25,
     }
 }
 

@@ -9,6 +9,7 @@ use crate::db::clock::SqlTime;
 use crate::db::conn::Conn;
 use crate::db::list::{self, Page};
 use crate::db::scope::{Deleted, Filters, Scope, TextFilter};
+use crate::db::testing::page;
 use crate::db::{dump, images, leases, members, purge, recovery};
 
 /// Something that the daemon, or glance-manage, asks.
@@ -41,18 +42,6 @@ fn admin() -> Identity {
     Identity {
         is_admin: true,
         ..tenant("admin")
-    }
-}
-
-fn page(owner: &str) -> Page {
-    Page {
-        scope: Scope::Tenant(Some(owner.to_owned())),
-        deleted: Deleted::No,
-        filters: Filters::default(),
-        sort: SortKey::CreatedAt,
-        direction: SortDirection::Descending,
-        marker: None,
-        limit: 25,
     }
 }
 
