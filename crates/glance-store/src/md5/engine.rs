@@ -1,79 +1,73 @@
-//! Which instructions hash on this machine, found at run time.
+//! Which form of the compression function hashes so many streams quickest on this machine.
 
-#[cfg(target_arch = "x86_64")]
-use pulp::x86::{V3, V4};
+use std::sync::LazyLock;
+use std::time::{Duration, Instant};
 
 use super::BLOCK;
-use super::compress::{MOST, States, Streams, compress};
-use super::scalar::Scalar;
-#[cfg(target_arch = "x86_64")]
-use super::x86;
+use super::compress::{INITIAL, MOST, States, Streams};
+use super::kernel::Kernel;
 
-/// The work of one call: blocks `0..count` of the first lanes' streams into their states.
-#[cfg(target_arch = "x86_64")]
-pub(super) struct Kernel<'k, 's> {
-    pub(super) states: &'k mut States,
-    pub(super) streams: &'k Streams<'s>,
-    pub(super) count: usize,
-}
-
-/// A set of instructions that the machine is known to have.
+/// The kernel to take for each number of streams.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Engine {
-    /// One stream at a time, on any machine.
-    Scalar,
-    /// Eight streams in lock-step.
-    #[cfg(target_arch = "x86_64")]
-    Avx2(V3),
-    /// Sixteen streams in lock-step, and the quickest single one.
-    #[cfg(target_arch = "x86_64")]
-    Avx512(V4),
+pub(super) struct Engine {
+    /// That for `n` streams stands at `n - 1`; those after `width` are never asked for.
+    kernels: [Kernel; MOST],
+    width: usize,
 }
 
 impl Engine {
-    /// The best one for this machine.
+    /// The best one for this machine, found by trying once in a process.
+    ///
+    /// No list of instructions tells it: with AVX-512's rotation a single stream is a tenth quicker
+    /// than OpenSSL's on one processor, and a fifth slower on another, where that rotation takes
+    /// twice as long.
     pub(super) fn detect() -> Self {
-        // Unoptimised, every vector operation is a call: twenty times slower than plain words.
-        if cfg!(debug_assertions) {
-            return Self::Scalar;
-        }
-        #[cfg(target_arch = "x86_64")]
-        {
-            if let Some(simd) = V4::try_new() {
-                return Self::Avx512(simd);
-            }
-            if let Some(simd) = V3::try_new() {
-                return Self::Avx2(simd);
-            }
-        }
-        Self::Scalar
+        static BEST: LazyLock<Engine> = LazyLock::new(|| {
+            let kernels = Kernel::available();
+            // Unoptimised, every vector operation is a call: twenty times slower than plain words.
+            Engine::of(if cfg!(debug_assertions) {
+                &[Kernel::Scalar]
+            } else {
+                &kernels
+            })
+        });
+        *BEST
     }
 
-    /// Every one that this machine can run.
+    /// The best one of these kernels, of which there must be one at least.
+    pub(super) fn of(kernels: &[Kernel]) -> Self {
+        let mut timed: Vec<(Duration, Kernel)> = kernels
+            .iter()
+            .map(|kernel| (time(*kernel), *kernel))
+            .collect();
+        timed.sort_by_key(|(time, _)| *time);
+        let width = timed.iter().map(|(_, kernel)| kernel.lanes()).max();
+        let quickest = |streams| {
+            let mut wide = timed.iter().filter(|(_, kernel)| kernel.lanes() >= streams);
+            wide.next().map(|(_, kernel)| *kernel)
+        };
+        Self {
+            kernels: std::array::from_fn(|at| quickest(at + 1).unwrap_or(Kernel::Scalar)),
+            width: width.unwrap_or(1),
+        }
+    }
+
+    /// Each kernel of this machine by itself, and the best of all.
     #[cfg(test)]
     pub(super) fn available() -> Vec<Self> {
-        let mut engines = vec![Self::Scalar];
-        #[cfg(target_arch = "x86_64")]
-        {
-            engines.extend(V3::try_new().map(Self::Avx2));
-            engines.extend(V4::try_new().map(Self::Avx512));
-        }
+        let kernels = Kernel::available();
+        let mut engines: Vec<_> = kernels.iter().map(|kernel| Self::of(&[*kernel])).collect();
+        engines.push(Self::of(&kernels));
         engines
     }
 
     /// How many streams it hashes at a time.
-    pub(super) fn width(self) -> usize {
-        match self {
-            Self::Scalar => 1,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(_) => 8,
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512(_) => MOST,
-        }
+    pub(super) fn width(&self) -> usize {
+        self.width
     }
 
     /// Takes `blocks` into the state of one stream.
-    pub(super) fn one(self, state: &mut [u32; 4], blocks: &[[u8; BLOCK]]) {
+    pub(super) fn one(&self, state: &mut [u32; 4], blocks: &[[u8; BLOCK]]) {
         if blocks.is_empty() {
             return;
         }
@@ -84,47 +78,29 @@ impl Engine {
 
     /// Takes blocks `0..count` of the first `active` streams into their states.
     ///
-    /// `active` must be at most [`width`](Self::width), and every stream have `count` blocks: the
+    /// `active` must be 1 to [`width`](Self::width), and every stream have `count` blocks: the
     /// lanes after `active` may be hashed too, and leave their states worthless.
     pub(super) fn many(
-        self,
+        &self,
         states: &mut States,
         streams: &Streams<'_>,
         active: usize,
         count: usize,
     ) {
-        debug_assert!(active <= self.width());
-        match self {
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx512(simd) => {
-                let kernel = Kernel {
-                    states,
-                    streams,
-                    count,
-                };
-                match active {
-                    0 | 1 => x86::one(simd, kernel),
-                    2..=4 => x86::four(simd, kernel),
-                    _ => x86::sixteen(simd, kernel),
-                }
-            }
-            // Without AVX-512's rotation a single stream is quicker in ordinary registers.
-            #[cfg(target_arch = "x86_64")]
-            Self::Avx2(simd) if active > 1 => x86::eight(
-                simd,
-                Kernel {
-                    states,
-                    streams,
-                    count,
-                },
-            ),
-            _ => scalar(states, streams, count),
-        }
+        debug_assert!((1..=self.width).contains(&active));
+        self.kernels[active - 1].run(states, streams, count);
     }
 }
 
-/// Kept apart so that it is compiled once.
-#[inline(never)]
-fn scalar(states: &mut States, streams: &Streams<'_>, count: usize) {
-    compress(Scalar, states, streams, count);
+/// How long the kernel takes for 4 KiB of each stream, at its best: some five microseconds.
+fn time(kernel: Kernel) -> Duration {
+    const TRIALS: usize = 16;
+    let blocks = [[0; BLOCK]; 64];
+    let mut states = INITIAL.map(|word| [word; MOST]);
+    let mut trial = || {
+        let begun = Instant::now();
+        kernel.run(&mut states, &[&blocks; MOST], blocks.len());
+        begun.elapsed()
+    };
+    (0..TRIALS).map(|_| trial()).min().unwrap_or_default()
 }

@@ -7,6 +7,7 @@
 mod compress;
 mod engine;
 mod hasher;
+mod kernel;
 mod lanes;
 mod pool;
 mod scalar;

@@ -1,16 +1,16 @@
 //! Streams in the vector lanes of x86-64, by the safe intrinsics of `pulp`.
 //!
-//! With AVX-512 even a single stream is better off in a vector register: one instruction is any
+//! With AVX-512 even a single stream may be better off in a vector register: one instruction is any
 //! function of three words and one is a rotation, so that every step is a chain of four cycles,
-//! where ordinary registers need five in half of the rounds.
+//! where ordinary registers need five in half of the rounds. But on some processors that rotation
+//! takes two.
 
 use std::arch::x86_64::{__m128i, __m256i, __m512i};
 
 use pulp::cast;
 use pulp::x86::{V3, V4};
 
-use super::compress::{Lanes, MOST, REPEATED, Streams, compress};
-use super::engine::Kernel;
+use super::compress::{Lanes, MOST, REPEATED, States, Streams, compress};
 
 /// One stream in AVX-512 registers of 128 bits.
 #[derive(Clone, Copy)]
@@ -28,20 +28,21 @@ struct Eight(V3);
 #[derive(Clone, Copy)]
 struct Sixteen(V4);
 
-/// Defines the functions that run a kernel compiled for the instructions its token stands for.
+/// Defines the functions that run the compression function, compiled for the instructions that a
+/// token stands for.
 macro_rules! kernels {
     ($($(#[$doc:meta])* $name:ident($simd:ident) = $lanes:ident;)*) => {$(
         $(#[$doc])*
-        pub(super) fn $name(simd: $simd, kernel: Kernel<'_, '_>) {
-            struct Run<'k, 's>($simd, Kernel<'k, 's>);
+        pub(super) fn $name(simd: $simd, states: &mut States, streams: &Streams<'_>, count: usize) {
+            struct Run<'k, 's>($simd, &'k mut States, &'k Streams<'s>, usize);
             impl pulp::NullaryFnOnce for Run<'_, '_> {
                 type Output = ();
                 #[inline(always)]
                 fn call(self) {
-                    compress($lanes(self.0), self.1.states, self.1.streams, self.1.count);
+                    compress($lanes(self.0), self.1, self.2, self.3);
                 }
             }
-            simd.vectorize(Run(simd, kernel));
+            simd.vectorize(Run(simd, states, streams, count));
         }
     )*};
 }
