@@ -91,9 +91,10 @@ fn answers_as_rfc_1321_does() {
 #[test]
 fn takes_any_length_split_anywhere() {
     let data = Random(1).bytes(2 * 64 + 10);
+    let engines = Engine::available();
     for length in 0..=data.len() {
         let expected = reference(&data[..length]);
-        for engine in Engine::available() {
+        for &engine in &engines {
             for split in 0..=length {
                 let mut md5 = Md5::with(engine);
                 md5.update(&data[..split]);
