@@ -10,7 +10,7 @@ use diesel::{Connection, ConnectionError, QueryResult};
 /// KiB of pages that the writer keeps.
 const WRITER_CACHE: u32 = 2048;
 /// KiB of pages that all readers together keep: what a daemon of less than 64 MiB can spare.
-const READER_CACHE: u32 = 32 * 1024;
+const READER_CACHE: u32 = 16 * 1024;
 
 fn name(path: &Path) -> String {
     // A path that begins with `file:` would be read as a URI.
