@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on has failed")]
 
 mod bad_input;
+mod binary_log;
 mod connections;
 mod crash;
 mod dump;
@@ -13,6 +14,7 @@ mod members;
 mod moving_back;
 mod outage;
 mod own_database;
+mod own_server;
 mod registrations;
 mod replica;
 mod schema;
