@@ -23,29 +23,27 @@ impl Engine {
     /// twice as long.
     pub(super) fn detect() -> Self {
         static BEST: LazyLock<Engine> = LazyLock::new(|| {
-            let kernels = Kernel::available();
             // Unoptimised, every vector operation is a call: twenty times slower than plain words.
-            Engine::of(if cfg!(debug_assertions) {
-                &[Kernel::Scalar]
-            } else {
-                &kernels
-            })
+            if cfg!(debug_assertions) {
+                return Engine::of(&[Kernel::Scalar]);
+            }
+            Engine::of(&Kernel::available())
         });
         *BEST
     }
 
     /// The best one of these kernels, of which there must be one at least.
     pub(super) fn of(kernels: &[Kernel]) -> Self {
-        let mut timed: Vec<(Duration, Kernel)> = kernels
+        let timed: Vec<_> = kernels
             .iter()
             .map(|kernel| (time(*kernel), *kernel))
             .collect();
-        timed.sort_by_key(|(time, _)| *time);
-        let width = timed.iter().map(|(_, kernel)| kernel.lanes()).max();
         let quickest = |streams| {
-            let mut wide = timed.iter().filter(|(_, kernel)| kernel.lanes() >= streams);
-            wide.next().map(|(_, kernel)| *kernel)
+            let wide = timed.iter().filter(|(_, kernel)| kernel.lanes() >= streams);
+            wide.min_by_key(|(time, _)| *time)
+                .map(|(_, kernel)| *kernel)
         };
+        let width = kernels.iter().map(|kernel| kernel.lanes()).max();
         Self {
             kernels: std::array::from_fn(|at| quickest(at + 1).unwrap_or(Kernel::Scalar)),
             width: width.unwrap_or(1),
