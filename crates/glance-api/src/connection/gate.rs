@@ -2,7 +2,6 @@
 
 use std::{
     io,
-    pin::Pin,
     rc::Rc,
     task::{Context, Poll, ready},
     time::{Duration, Instant},
@@ -10,13 +9,14 @@ use std::{
 
 use bytes::{Buf, Bytes};
 use glance_net::Socket;
-use tokio::io::{AsyncRead, ReadBuf};
+use tokio::io::ReadBuf;
 
 use super::{
     alarm::Alarm,
-    framing::{BadFraming, Framing, Step},
+    framing::Framing,
     handle::{BodyFault, Interim, Phase, Received, Shared, Unread},
     head::{BodyLength, Head},
+    inflow::{Inlet, inflow},
     plain::{plain_head, refused_head},
     refusal::Refusal,
     scan::Scan,
@@ -65,11 +65,8 @@ pub(super) struct Gate {
 enum State {
     /// Waiting for a head, or in the midst of one.
     Head,
-    /// In a body. The dispatcher is to read `suffix` after it.
-    Body {
-        framing: Framing,
-        suffix: &'static [u8],
-    },
+    /// In a body.
+    Body { framing: Framing, inlet: Inlet },
     /// Waiting for the answer.
     Busy,
     /// Nothing more is read.
@@ -93,8 +90,7 @@ impl Gate {
         }
     }
 
-    /// What the dispatcher reads: plain heads, bodies, and an end of file when the connection is to
-    /// be closed or a body has broken off.
+    /// What the dispatcher reads: plain heads, and an end of file when the connection is to be closed.
     pub(super) fn poll_read(
         &mut self,
         cx: &mut Context<'_>,
@@ -103,7 +99,6 @@ impl Gate {
         alarm: &mut Alarm,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let before = buf.filled().len();
         loop {
             if !self.stage.is_empty() {
                 let count = self.stage.len().min(buf.remaining());
@@ -114,20 +109,13 @@ impl Gate {
             self.settle(shared);
             match self.state {
                 State::Head => ready!(self.poll_head(cx, socket, shared, alarm)),
-                State::Body { .. } => ready!(self.poll_body(cx, socket, shared, alarm, buf)),
+                State::Body { .. } => ready!(self.poll_body(cx, socket, shared, alarm)),
                 State::Busy => return self.poll_busy(cx, socket, shared),
-                State::Over
-                    if shared.phase.get() == Phase::Idle || shared.fault.get().is_some() =>
-                {
-                    return Poll::Ready(Ok(()));
-                }
+                State::Over if shared.phase.get() == Phase::Idle => return Poll::Ready(Ok(())),
                 State::Over => {
                     shared.reader_waits.set(true);
                     return Poll::Pending;
                 }
-            }
-            if buf.filled().len() > before {
-                return Poll::Ready(Ok(()));
             }
         }
     }
@@ -164,13 +152,14 @@ impl Gate {
             Unread::AtMost(bytes) => bytes <= DRAIN_LIMIT,
             Unread::Unknown => false,
         };
-        match self.state {
+        match &mut self.state {
             State::Busy if shared.closing.get() => self.state = State::Over,
             State::Busy => self.state = State::Head,
             State::Body { .. } if self.last || !drains || shared.closing.get() => {
                 self.ignores = true;
                 self.state = State::Over;
             }
+            State::Body { inlet, .. } => inlet.discard(),
             _ => {}
         }
     }
@@ -240,21 +229,23 @@ impl Gate {
         self.body_since = None;
         self.scan = Scan::default();
         self.last = !(head.keep_alive() && self.limits.keep_alive);
-        let (stage, suffix) = plain_head(&head);
-        self.stage = stage;
-        self.state = match head.body() {
-            BodyLength::Empty => self.after_body(),
-            BodyLength::Known(length) => State::Body {
-                framing: Framing::Length(length),
-                suffix,
-            },
-            BodyLength::Chunked => State::Body {
-                framing: Framing::chunked(),
-                suffix,
-            },
+        self.stage = plain_head(&head);
+        let framing = match head.body() {
+            BodyLength::Empty => None,
+            BodyLength::Known(length) => Some(Framing::Length(length)),
+            BodyLength::Chunked => Some(Framing::chunked()),
         };
-        let waits = head.expects_continue() && head.body() != BodyLength::Empty;
-        shared.asked(Received::Request(head), waits);
+        let mut body = None;
+        self.state = match framing {
+            None => self.after_body(),
+            Some(framing) => {
+                let (inlet, outlet) = inflow();
+                body = Some(outlet);
+                State::Body { framing, inlet }
+            }
+        };
+        let waits = head.expects_continue() && body.is_some();
+        shared.asked(Received::Request(head), body, waits);
         self.publish(shared);
     }
 
@@ -263,30 +254,32 @@ impl Gate {
         self.state = State::Over;
         self.stage = refused_head();
         self.window.consume(usize::MAX);
-        shared.asked(Received::Refused(refusal), false);
+        shared.asked(Received::Refused(refusal), None, false);
     }
 
     fn after_body(&self) -> State {
         if self.last { State::Over } else { State::Busy }
     }
 
+    /// Reads some of the body, follows it, and hands it on.
     fn poll_body(
         &mut self,
         cx: &mut Context<'_>,
         socket: &mut Socket,
         shared: &Shared,
         alarm: &mut Alarm,
-        buf: &mut ReadBuf<'_>,
     ) -> Poll<()> {
-        let State::Body { framing, suffix } = &mut self.state else {
+        let State::Body { framing, inlet } = &mut self.state else {
             return Poll::Ready(());
         };
-        let step = if self.window.is_empty() {
-            let before = buf.filled().len();
-            let read = Pin::new(socket).poll_read(cx, buf);
-            let bytes = &buf.filled()[before..];
-            match read {
-                Poll::Ready(Ok(())) if !bytes.is_empty() => {}
+        if !inlet.has_room() {
+            self.body_since = None;
+            shared.reader_waits.set(true);
+            return Poll::Pending;
+        }
+        let mut bytes = if self.window.is_empty() {
+            match inlet.poll_fill(cx, socket) {
+                Poll::Ready(Ok(bytes)) if !bytes.is_empty() => bytes,
                 Poll::Ready(_) => {
                     self.eof = true;
                     self.break_off(BodyFault::Disconnected, shared);
@@ -294,30 +287,23 @@ impl Gate {
                 }
                 Poll::Pending => return self.poll_body_deadline(cx, shared, alarm),
             }
-            let step = framing.advance(bytes);
-            let used = used(&step);
-            if let Ok(Step { done: true, .. }) = step {
-                self.window.push(&bytes[used..]);
-            }
-            buf.set_filled(before + used);
-            step
         } else {
-            let bytes = self.window.bytes();
-            let bytes = &bytes[..bytes.len().min(buf.remaining())];
-            let step = framing.advance(bytes);
-            let used = used(&step);
-            buf.put_slice(&bytes[..used]);
-            self.window.consume(used);
-            step
+            self.window.take()
         };
         self.body_since = None;
-        match step {
-            Ok(Step { done: false, .. }) => {}
-            Ok(Step { done: true, .. }) => {
-                self.stage = Bytes::from_static(suffix);
+        while !bytes.is_empty() {
+            let Some(step) = framing.advance(&bytes) else {
+                self.break_off(BodyFault::BadChunk, shared);
+                break;
+            };
+            bytes.advance(step.framing);
+            inlet.push(bytes.split_to(step.data));
+            if step.done {
+                inlet.finish();
+                self.window.push(&bytes);
                 self.state = self.after_body();
+                break;
             }
-            Err(BadFraming { .. }) => self.break_off(BodyFault::BadChunk, shared),
         }
         self.publish(shared);
         Poll::Ready(())
@@ -370,22 +356,12 @@ impl Gate {
     /// Notes how much of the body is still to come.
     fn publish(&self, shared: &Shared) {
         let unread = match &self.state {
-            State::Body {
-                framing: Framing::Length(left),
-                ..
-            } => Unread::AtMost(*left),
-            State::Body { framing, .. } => match framing.clone().advance(self.window.bytes()) {
-                Ok(Step { done: true, used }) => Unread::AtMost(used as u64),
-                _ => Unread::Unknown,
+            State::Body { framing, .. } => match framing {
+                Framing::Length(left) => Unread::AtMost(*left),
+                Framing::Chunked(_) => Unread::Unknown,
             },
             _ => Unread::AtMost(0),
         };
         shared.unread.set(unread);
-    }
-}
-
-fn used(step: &Result<Step, BadFraming>) -> usize {
-    match step {
-        Ok(Step { used, .. }) | Err(BadFraming { used }) => *used,
     }
 }

@@ -10,7 +10,7 @@ use std::{
 
 use actix_web::dev::RequestHead;
 
-use super::{head::Head, refusal::Refusal, sendfile::Transfer};
+use super::{head::Head, inflow::Outlet, refusal::Refusal, sendfile::Transfer};
 use crate::metrics::METRICS;
 
 /// The connection that a request came by. Cheap to clone, bound to its thread.
@@ -111,7 +111,8 @@ pub(super) struct Shared {
     pub(super) phase: Cell<Phase>,
     /// When the last answer was complete, or the connection was made.
     pub(super) idle_since: Cell<Instant>,
-    /// Whether the read side has something to do as soon as the answer is complete.
+    /// Whether the read side has something to do as soon as the answer is complete, or some of the
+    /// body has been taken.
     pub(super) reader_waits: Cell<bool>,
     /// Whether the answer says that it is the last one.
     pub(super) closing: Cell<bool>,
@@ -119,6 +120,8 @@ pub(super) struct Shared {
     /// The address of the request that it was written into: requests may outlive their answers.
     owner: Cell<*const RequestHead>,
     pub(super) unread: Cell<Unread>,
+    /// The body of the request that the dispatcher has not yet made, if it has one.
+    pub(super) body: RefCell<Option<Outlet>>,
     pub(super) interim: Cell<Interim>,
     pub(super) fault: Cell<Option<BodyFault>>,
     /// The file range that the marker in the dispatcher's output stands for.
@@ -141,6 +144,7 @@ impl Shared {
             received: RefCell::new(None),
             owner: Cell::new(ptr::null()),
             unread: Cell::new(Unread::AtMost(0)),
+            body: RefCell::new(None),
             interim: Cell::new(Interim::No),
             fault: Cell::new(None),
             transfer: RefCell::new(None),
@@ -153,8 +157,9 @@ impl Shared {
     }
 
     /// A head is on its way to the dispatcher.
-    pub(super) fn asked(&self, received: Received, expects_continue: bool) {
+    pub(super) fn asked(&self, received: Received, body: Option<Outlet>, expects_continue: bool) {
         *self.received.borrow_mut() = Some(received);
+        *self.body.borrow_mut() = body;
         self.owner.set(ptr::null());
         self.phase.set(Phase::Asked);
         self.interim.set(if expects_continue {
@@ -196,9 +201,7 @@ impl Shared {
         let now = Instant::now();
         self.phase.set(Phase::Idle);
         self.idle_since.set(now);
-        if self.reader_waits.replace(false) {
-            self.wake();
-        }
+        self.wake_reader();
         self.report(self.complete.get());
         Some(now)
     }
@@ -234,6 +237,13 @@ impl Shared {
             .is_none_or(|waker| !waker.will_wake(cx.waker()))
         {
             *waker = Some(cx.waker().clone());
+        }
+    }
+
+    /// Has the read side go on, if it waits for anything but the peer.
+    pub(super) fn wake_reader(&self) {
+        if self.reader_waits.replace(false) {
+            self.wake();
         }
     }
 

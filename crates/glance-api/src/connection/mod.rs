@@ -1,13 +1,15 @@
 //! The connection layer: what lies between an accepted TCP stream, with TLS or without, and the
 //! application.
 //!
-//! [`serve()`] starts actix's HTTP/1 dispatcher over a `stream::Stream`, which does three things that
+//! [`serve()`] starts actix's HTTP/1 dispatcher over a `stream::Stream`, which does four things that
 //! the dispatcher cannot:
 //!
 //! * It reads every request head itself (`gate`), so that Glance's limits and refusals hold, up to
 //!   512 headers pass, and interim `100 Continue` answers wait for a reader of the body. The
 //!   dispatcher is given a plain head of a few bytes in its place, and `service` writes the real one
 //!   into the request before the application sees it.
+//! * It reads the bodies, too, and hands them to the application past the dispatcher (`inflow`), in
+//!   the buffers that the socket was read into.
 //! * It lets one request in at a time: the next head is read when the answer before it has been
 //!   written, so what is known about "the request" of a connection is never about another one.
 //! * It sends file ranges by sendfile(2) (`sendfile`), so that image data never enters the process;
@@ -22,6 +24,7 @@ mod framing;
 mod gate;
 mod handle;
 mod head;
+mod inflow;
 mod piece;
 mod plain;
 mod refusal;

@@ -2,7 +2,6 @@
 
 use std::{
     marker::PhantomData,
-    pin::Pin,
     rc::Rc,
     task::{Context, Poll},
 };
@@ -10,13 +9,11 @@ use std::{
 use actix_http::{
     ConnectionType, Payload, Request, Response,
     body::{BodySize, BoxBody, MessageBody},
-    error::PayloadError,
     header::{CONTENT_LENGTH, HeaderValue},
 };
 use actix_service::{Service, ServiceFactory};
 use actix_web::http::{Method, Version};
-use bytes::Bytes;
-use futures_core::{Stream, future::LocalBoxFuture};
+use futures_core::future::LocalBoxFuture;
 use futures_util::{
     FutureExt,
     future::{Join, Map, Ready, join, ready},
@@ -116,10 +113,8 @@ fn restore(request: &mut Request, shared: &Rc<Shared>) -> Traits {
     let version = match shared.claim(request.head()) {
         Some(Received::Request(head)) => {
             head.write_into(request);
-            if head.expects_continue() {
-                let payload = request.take_payload();
-                let shared = Rc::clone(shared);
-                let payload = Box::pin(ContinueOnRead { payload, shared });
+            if let Some(body) = shared.body.take() {
+                let payload = Box::pin(body.into_payload(Rc::clone(shared)));
                 *request.payload() = Payload::Stream { payload };
             }
             head.version()
@@ -180,19 +175,4 @@ fn follow(
         .closing
         .set(response.head().connection_type() == ConnectionType::Close);
     response.map_body(|_, body| Answer::new(body, size, traits.head_only, shared))
-}
-
-/// A payload whose first read has `100 Continue` sent.
-struct ContinueOnRead {
-    payload: Payload,
-    shared: Rc<Shared>,
-}
-
-impl Stream for ContinueOnRead {
-    type Item = Result<Bytes, PayloadError>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.shared.continue_body();
-        Pin::new(&mut self.payload).poll_next(cx)
-    }
 }

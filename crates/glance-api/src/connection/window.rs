@@ -6,6 +6,7 @@ use std::{
     task::{Context, Poll, ready},
 };
 
+use bytes::Bytes;
 use glance_net::Socket;
 use tokio::io::{AsyncRead, ReadBuf};
 
@@ -49,6 +50,13 @@ impl Window {
             self.data.truncate(SIZE);
             self.data.shrink_to_fit();
         }
+    }
+
+    /// All of them, for somebody else.
+    pub(super) fn take(&mut self) -> Bytes {
+        let bytes = Bytes::copy_from_slice(self.bytes());
+        self.consume(usize::MAX);
+        bytes
     }
 
     /// Appends bytes that were read elsewhere.
