@@ -1,6 +1,8 @@
 //! Request bodies: a payload, which belongs to its reactor thread, becomes image data, which may go
 //! anywhere; or a small JSON document.
 
+use std::ops::RangeInclusive;
+
 use actix_web::HttpRequest;
 use actix_web::dev::Payload;
 use actix_web::http::header::CONTENT_LENGTH;
@@ -15,12 +17,15 @@ use tokio::sync::{mpsc, oneshot};
 use crate::connection::{self, BodyFault, BodyLength, Handle};
 use crate::metrics::METRICS;
 
-/// One hop to another thread for about so many bytes.
-const BATCH: usize = 128 * 1024;
+/// One hop to another thread for about so many bytes: a batch is what all uploads together may have
+/// in theirs, shared among them, within [`BATCHES`]. Each hop costs both threads a wakeup, which with
+/// many uploads does the work of several.
+const TOGETHER: usize = 2 * 1024 * 1024;
+const BATCHES: RangeInclusive<usize> = 64 * 1024..=512 * 1024;
 
 /// Batches on their way, besides one being filled and those that the store has taken. Memory per
-/// upload is a little over a mebibyte, however large the image is.
-const DEPTH: usize = 2;
+/// upload is a few batches, however large the image is.
+const DEPTH: usize = 1;
 
 /// The most that a JSON document may have.
 const LONGEST_DOCUMENT: usize = 1024 * 1024;
@@ -102,13 +107,18 @@ async fn pump(
                 return;
             }
         }
-        if filled >= BATCH {
+        if filled >= batch_size() {
             if batches.send(Ok(std::mem::take(&mut batch))).await.is_err() {
                 return;
             }
             filled = 0;
         }
     }
+}
+
+fn batch_size() -> usize {
+    let uploads = usize::try_from(METRICS.uploads.get()).unwrap_or_default();
+    (TOGETHER / uploads.max(1)).clamp(*BATCHES.start(), *BATCHES.end())
 }
 
 fn broken_off(connection: Option<&Handle>) -> DataError {
