@@ -17,11 +17,11 @@ use tokio::sync::{mpsc, oneshot};
 use crate::connection::{self, BodyFault, BodyLength, Handle};
 use crate::metrics::METRICS;
 
-/// One hop to another thread for about so many bytes: a batch is what all uploads together may have
-/// in theirs, shared among them, within [`BATCHES`]. Each hop costs both threads a wakeup, which with
-/// many uploads does the work of several.
-const TOGETHER: usize = 2 * 1024 * 1024;
-const BATCHES: RangeInclusive<usize> = 64 * 1024..=512 * 1024;
+/// What all uploads together may have in batches that are being filled: each gets an equal share,
+/// within [`BATCH`]. A batch costs both of its threads a wakeup, so few uploads pass large ones; where
+/// there are many, one wakeup finds the work of several.
+const FILLING: usize = 2 * 1024 * 1024;
+const BATCH: RangeInclusive<usize> = 64 * 1024..=512 * 1024;
 
 /// Batches on their way, besides one being filled and those that the store has taken. Memory per
 /// upload is a few batches, however large the image is.
@@ -118,7 +118,7 @@ async fn pump(
 
 fn batch_size() -> usize {
     let uploads = usize::try_from(METRICS.uploads.get()).unwrap_or_default();
-    (TOGETHER / uploads.max(1)).clamp(*BATCHES.start(), *BATCHES.end())
+    (FILLING / uploads.max(1)).clamp(*BATCH.start(), *BATCH.end())
 }
 
 fn broken_off(connection: Option<&Handle>) -> DataError {
