@@ -90,7 +90,7 @@ async fn pump(
         match chunk {
             Some(Ok(chunk)) => {
                 METRICS.received.add(chunk.len() as u64);
-                filled += chunk.len();
+                filled += connection::weight(&chunk);
                 batch.push(chunk);
             }
             Some(Err(error)) => {

@@ -41,6 +41,7 @@ use actix_web::HttpRequest;
 
 use self::handle::Received;
 
+pub(crate) use self::inflow::weight;
 pub use self::{
     handle::{Answered, BodyFault, Handle},
     head::{BodyLength, Head},
