@@ -4,7 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 
 /// A caller's token: kept only to be passed on, never printed.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Hash)]
 pub struct Token(String);
 
 impl Token {
@@ -26,7 +26,7 @@ impl fmt::Debug for Token {
 }
 
 /// The caller of a request.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct Identity {
     /// The user's id, where there is one.
     pub user: Option<String>,

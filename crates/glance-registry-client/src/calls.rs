@@ -2,6 +2,7 @@
 
 use glance_metrics::{Calls, Kind, Outcome, Text};
 
+use crate::alike::SHARED;
 use crate::error::RegistryError;
 use crate::registries::Registries;
 
@@ -50,5 +51,9 @@ impl Registries {
         for registry in self.iter() {
             text.sample(&name, &[("registry", &registry.name)], registry.passed_on());
         }
+        let name = format!("{prefix}_shared_total");
+        let help = "Reads that were given the answer to another one like them.";
+        text.family(&name, Kind::Counter, help);
+        text.sample(&name, &[], SHARED.get());
     }
 }

@@ -7,6 +7,7 @@
 //! reactor thread its own.
 
 mod address;
+mod alike;
 mod call;
 mod caller;
 mod calls;
