@@ -1,11 +1,14 @@
 -- Sends one kind of request about an image or another and prints what came of it as one JSON object.
--- Arguments: METHOD PATH IMAGES. In PATH, {public} is the id of a public image that is there, at random.
+-- Arguments: METHOD PATH IMAGES. In PATH, {public} is the id of a public image that is there, at random; in
+-- X-Auth-Token, {user} is one of a thousand users after the other.
 local method, path, images
+local token, asked_for = nil, 0
 
 function init(arguments)
   method, path, images = arguments[1], arguments[2], tonumber(arguments[3])
   -- Every load asks for the same images in the same order.
   math.randomseed(images)
+  token = wrk.headers['X-Auth-Token']
 end
 
 function request()
@@ -15,6 +18,8 @@ function request()
     local number = 20 * math.random(0, math.floor(images / 20) - 1) + math.random(1, 3)
     asked = path:gsub('{public}', string.format('00000000-0000-4000-8000-%012d', number))
   end
+  asked_for = asked_for % 1000 + 1
+  wrk.headers['X-Auth-Token'] = token:gsub('{user}', asked_for)
   return wrk.format(method, asked)
 end
 

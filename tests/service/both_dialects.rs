@@ -1,6 +1,7 @@
 //! Images of both dialects over one registry.
 
 use glance_api::service::plankton::{PlanktonError, RegisteredUpdate};
+use glance_core::wire::ImageSummary;
 
 use crate::pithos::at;
 use crate::scene::{Scene, let_time_pass, user};
@@ -70,12 +71,11 @@ async fn registered_images_are_images_of_glance_mode() {
     let place = at("alice", "a");
     let uuid = scene.pithos.put(&place, b"1");
     scene.register("one", &place).await;
-    let list = scene.service.list(&user("alice"), &[]).await.unwrap();
+    let page = scene.service.list(&user("alice"), &[]).await.unwrap();
+    let list: Vec<ImageSummary<'_>> = page.images().unwrap();
     assert_eq!(list.len(), 1);
-    assert_eq!(
-        (list[0].id.as_str(), list[0].disk_format.as_deref()),
-        (uuid.as_str(), Some("raw"))
-    );
+    assert_eq!(list[0].id.as_ref(), uuid);
+    assert_eq!(list[0].disk_format.as_ref().unwrap().as_ref(), "raw");
     // Sharing there is sharing in Pithos.
     let alice = user("alice");
     scene

@@ -3,10 +3,38 @@
 //! Separators are `, ` and `: `, and everything outside ASCII is escaped, so a client that compares
 //! bytes cannot tell us from the original.
 
+use std::borrow::{Borrow, Cow};
 use std::io::{self, Write};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::ser::{CharEscape, Formatter, Serializer};
+
+/// Text out of a document, borrowed from it where nothing in it is escaped.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+impl Borrow<str> for Text<'_> {
+    fn borrow(&self) -> &str {
+        &self.0
+    }
+}
+
+impl AsRef<str> for Text<'_> {
+    fn as_ref(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Reads a document, which may be borrowed from. All of it is looked at first whether it is UTF-8:
+/// that takes less than looking at each of its texts.
+pub fn from_slice<'a, T: Deserialize<'a>>(document: &'a [u8]) -> serde_json::Result<T> {
+    match std::str::from_utf8(document) {
+        Ok(text) => serde_json::from_str(text),
+        // It says where.
+        Err(_) => serde_json::from_slice(document),
+    }
+}
 
 /// `value` as `json.dumps(value)` would write it.
 ///
@@ -38,6 +66,9 @@ impl Formatter for Python {
         w: &mut W,
         text: &str,
     ) -> io::Result<()> {
+        if text.bytes().all(|byte| byte < 0x7f) {
+            return w.write_all(text.as_bytes());
+        }
         let mut rest = text;
         while let Some(at) = rest.find(|c: char| !c.is_ascii() || c == '\x7f') {
             w.write_all(&rest.as_bytes()[..at])?;
@@ -71,6 +102,14 @@ impl Formatter for Python {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn text_is_borrowed_unless_it_is_escaped() {
+        let texts: Vec<Text<'_>> = from_slice(br#"["plain", "\u0436"]"#).unwrap();
+        assert!(matches!(&texts[0].0, Cow::Borrowed("plain")));
+        assert!(matches!(&texts[1].0, Cow::Owned(text) if text == "ж"));
+        assert!(from_slice::<Vec<Text<'_>>>(b"[\"\xff\"]").is_err());
+    }
 
     #[test]
     fn writes_as_python_does() {

@@ -5,7 +5,7 @@
 //!
 //! | call | request | answer |
 //! |---|---|---|
-//! | `GET /images`, `/images/detail` | filters and page in the query | [`Images`] |
+//! | `GET /images`, `/images/detail` | filters and page in the query, [`LEAVE_OUT`] | [`Images`] |
 //! | `POST /images` | [`NewImage`] | [`OneImage`] |
 //! | `GET /images/ID` | | [`OneImage`] |
 //! | `PUT /images/ID` | [`UpdateImage`], [`PURGE_PROPS`] | [`OneImage`] |
@@ -38,7 +38,8 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 
-use crate::image::{Image, ImageFields};
+use crate::image::{Image, ImageFields, ImageStatus};
+use crate::json::Text;
 use crate::location::{LocationData, LocationUrl};
 use crate::member::{Member, SharedImage};
 use crate::timestamp::Timestamp;
@@ -69,6 +70,11 @@ pub const PROPERTY_QUOTA: &str = "x-glance-property-quota";
 /// Ours: what only our daemons know (`registry_secret`). A registry that wants it answers 401 with
 /// [`SECRET_CHALLENGE`] to whoever does not send it.
 pub const REGISTRY_SECRET: &str = "x-glance-registry-secret";
+/// Ours: what a list in detail need not tell, when its value is [`LOCATIONS`]. Glance's registry tells it
+/// all the same.
+pub const LEAVE_OUT: &str = "x-glance-leave-out";
+/// See [`LEAVE_OUT`].
+pub const LOCATIONS: &str = "locations";
 /// Ours: the `WWW-Authenticate` of that answer.
 pub const SECRET_CHALLENGE: &str = "Registry-Secret";
 
@@ -79,35 +85,66 @@ pub struct OneImage {
     pub image: Image,
 }
 
-/// `{"images": […]}` of `/images/detail`.
+/// `{"images": […]}` of `/images`, of [`ImageSummary`], and of `/images/detail`, of [`Image`] or
+/// [`ImageDetail`].
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct Images {
+pub struct Images<T> {
     /// One page.
-    pub images: Vec<Image>,
+    pub images: Vec<T>,
 }
 
 /// An item of `GET /images`, which is also what v1 shows of it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ImageSummary {
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ImageSummary<'a> {
     /// Identifier.
-    pub id: String,
+    #[serde(borrow)]
+    pub id: Text<'a>,
     /// Name.
-    pub name: Option<String>,
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
     /// Bytes.
     pub size: Option<i64>,
     /// Format of the disk.
-    pub disk_format: Option<String>,
+    #[serde(borrow)]
+    pub disk_format: Option<Text<'a>>,
     /// Format of the container.
-    pub container_format: Option<String>,
+    #[serde(borrow)]
+    pub container_format: Option<Text<'a>>,
     /// MD5, hexadecimal.
-    pub checksum: Option<String>,
+    #[serde(borrow)]
+    pub checksum: Option<Text<'a>>,
 }
 
-/// `{"images": […]}` of `/images`.
+/// An item of `GET /images/detail` without locations: what v1 shows of it, in v1's order. The fields
+/// are [`Image`]'s.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub struct ImageSummaries {
-    /// One page.
-    pub images: Vec<ImageSummary>,
+#[expect(missing_docs, reason = "said of Image's fields")]
+pub struct ImageDetail<'a> {
+    #[serde(borrow)]
+    pub id: Text<'a>,
+    #[serde(borrow)]
+    pub name: Option<Text<'a>>,
+    pub status: ImageStatus,
+    pub size: Option<i64>,
+    #[serde(borrow)]
+    pub checksum: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub disk_format: Option<Text<'a>>,
+    #[serde(borrow)]
+    pub container_format: Option<Text<'a>>,
+    pub min_disk: i64,
+    pub min_ram: i64,
+    pub is_public: bool,
+    #[serde(borrow)]
+    pub owner: Option<Text<'a>>,
+    pub protected: bool,
+    pub virtual_size: Option<i64>,
+    pub created_at: Timestamp,
+    pub updated_at: Timestamp,
+    pub deleted_at: Option<Timestamp>,
+    pub deleted: bool,
+    #[serde(borrow, default)]
+    pub properties: BTreeMap<Text<'a>, Option<Text<'a>>>,
 }
 
 /// `{"image": {…}}` of `POST /images`.

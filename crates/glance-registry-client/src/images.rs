@@ -1,17 +1,32 @@
 //! Calls about images.
 
+use bytes::Bytes;
 use glance_core::image::{Image, ImageFields, ImageStatus};
+use glance_core::json;
 use glance_core::wire::{
-    ImageSummaries, ImageSummary, Images, NewImage, OneImage, PROPERTY_QUOTA, PURGE_PROPS,
-    UpdateImage,
+    Images, LEAVE_OUT, LOCATIONS, NewImage, OneImage, PROPERTY_QUOTA, PURGE_PROPS, UpdateImage,
 };
 use hyper::Method;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use serde::Deserialize;
 
 use crate::call::{Call, quota_header};
 use crate::caller::Caller;
 use crate::error::RegistryError;
 use crate::transport::RegistryClient;
+
+/// A page of a list, as it came: its images are read out of it, and borrow their texts from it.
+#[derive(Clone, Debug)]
+pub struct Page(Bytes);
+
+impl Page {
+    /// Its images: [`ImageSummary`](glance_core::wire::ImageSummary) or
+    /// [`ImageDetail`](glance_core::wire::ImageDetail), as was asked for.
+    pub fn images<'a, T: Deserialize<'a>>(&'a self) -> Result<Vec<T>, RegistryError> {
+        let page: Images<T> = json::from_slice(&self.0).map_err(RegistryError::malformed)?;
+        Ok(page.images)
+    }
+}
 
 /// How an update is to be done.
 #[derive(Clone, Copy, Debug, Default)]
@@ -30,9 +45,20 @@ impl RegistryClient {
         &self,
         caller: Caller<'_>,
         query: &[(String, String)],
-    ) -> Result<Vec<ImageSummary>, RegistryError> {
+    ) -> Result<Page, RegistryError> {
         let call = Call::new(Method::GET, with_query("/images", query));
-        Ok(self.fetch::<ImageSummaries>(caller, call).await?.images)
+        self.send(caller, call).await.map(Page)
+    }
+
+    /// One page of images with all that is shown of them: not where their data is.
+    pub async fn get_images_shown(
+        &self,
+        caller: Caller<'_>,
+        query: &[(String, String)],
+    ) -> Result<Page, RegistryError> {
+        let headers = [(LEAVE_OUT, LOCATIONS.to_owned())];
+        let call = Call::new(Method::GET, with_query("/images/detail", query)).with(&headers);
+        self.send(caller, call).await.map(Page)
     }
 
     /// One page of images with all that is known of them.
@@ -42,7 +68,7 @@ impl RegistryClient {
         query: &[(String, String)],
     ) -> Result<Vec<Image>, RegistryError> {
         let call = Call::new(Method::GET, with_query("/images/detail", query));
-        Ok(self.fetch::<Images>(caller, call).await?.images)
+        Ok(self.fetch::<Images<Image>>(caller, call).await?.images)
     }
 
     /// One image.

@@ -27,7 +27,7 @@ pub use address::Address;
 pub use caller::{Caller, Forwarding};
 pub use calls::CALLS;
 pub use error::RegistryError;
-pub use images::Limits;
+pub use images::{Limits, Page};
 pub use options::{Options, SharedSecret};
 pub use registries::Registries;
 pub use transport::{RegistryClient, Vouching};

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use glance_core::identity::Token;
-use glance_core::wire;
+use glance_core::{json, wire};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
 use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, WWW_AUTHENTICATE};
 use hyper::{Method, Request, Response, StatusCode};
@@ -101,7 +101,7 @@ impl RegistryClient {
         call: Call<'_>,
     ) -> Result<T, RegistryError> {
         let body = self.send(caller, call).await?;
-        serde_json::from_slice(&body).map_err(RegistryError::malformed)
+        json::from_slice(&body).map_err(RegistryError::malformed)
     }
 
     /// Sends a call and gives the body of a successful answer; that of one like it, if it only reads.

@@ -33,12 +33,14 @@ pub(crate) async fn index(app: &App, call: Call) -> Result<Answer, Refusal> {
 /// `GET /images/detail`: a list with everything.
 pub(crate) async fn detail(app: &App, call: Call) -> Result<Answer, Refusal> {
     let list = query::parse(call.query(), &call.caller, app.settings())?;
+    let left_out = call.request.headers().get(wire::LEAVE_OUT);
+    let locations = left_out.is_none_or(|what| what != wire::LOCATIONS);
     let caller = call.caller;
     let found = app
         .db
         .look(move |conn| {
             let page = list.page(conn, &caller)?;
-            db::detailed(conn, &caller, &page)
+            db::detailed(conn, &caller, &page, locations)
         })
         .await;
     let found = found.map_err(no_marker)?;

@@ -1,25 +1,38 @@
 //! Lists of images, and one image.
 
 use glance_core::image::Image;
-use glance_core::wire::ImageSummary;
+use glance_registry_client::Page;
 
 use super::{ImageService, Requester, ServiceError};
 
 impl ImageService {
-    /// One page of the images that the caller may see, short. `query` are filters and page as the
-    /// registry takes them; wrong ones are [`ServiceError::Rejected`].
+    /// One page of the images that the caller may see, short
+    /// ([`ImageSummary`](glance_core::wire::ImageSummary)). `query` are filters and page as the registry
+    /// takes them; wrong ones are [`ServiceError::Rejected`].
     pub async fn list(
         &self,
         requester: &Requester,
         query: &[(String, String)],
-    ) -> Result<Vec<ImageSummary>, ServiceError> {
+    ) -> Result<Page, ServiceError> {
         self.registry
             .get_images(requester.caller(), query)
             .await
             .map_err(|error| ServiceError::from_registry(error, ""))
     }
 
-    /// The same with all that is known of each image.
+    /// The same with all that is shown of each image ([`ImageDetail`](glance_core::wire::ImageDetail)).
+    pub async fn list_shown(
+        &self,
+        requester: &Requester,
+        query: &[(String, String)],
+    ) -> Result<Page, ServiceError> {
+        self.registry
+            .get_images_shown(requester.caller(), query)
+            .await
+            .map_err(|error| ServiceError::from_registry(error, ""))
+    }
+
+    /// The same list with all that is known of each image.
     pub async fn list_detailed(
         &self,
         requester: &Requester,

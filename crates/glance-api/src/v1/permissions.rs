@@ -1,6 +1,8 @@
 //! Who may do what: the policy, the protection of properties, and what follows from who owns an
 //! image.
 
+use std::collections::BTreeMap;
+
 use glance_core::access::is_mutable;
 use glance_core::fault::Fault;
 use glance_core::image::{Image, Properties};
@@ -37,12 +39,13 @@ impl Call {
         Err(Fault::explained(403, format!("Forbidden to {verb} image: {registry}")).into())
     }
 
-    /// Takes the properties out of `image` that the caller may not read.
-    pub(super) fn hide_properties(&self, image: &mut Image) {
+    /// Takes out the properties that the caller may not read.
+    pub(super) fn hide_properties<K, V>(&self, properties: &mut BTreeMap<K, V>)
+    where
+        K: AsRef<str> + Ord,
+    {
         if self.rules.protections.is_some() {
-            image
-                .properties
-                .retain(|name, _| self.allows(name, Operation::Read));
+            properties.retain(|name, _| self.allows(name.as_ref(), Operation::Read));
         }
     }
 

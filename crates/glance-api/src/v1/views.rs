@@ -8,7 +8,6 @@ use actix_web::http::header::{ETAG, HeaderMap, HeaderName, HeaderValue, LAST_MOD
 use glance_core::image::{Image, Properties};
 use glance_core::json;
 use glance_core::timestamp::Timestamp;
-use glance_core::wire::ImageSummary;
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::{Serialize, Serializer};
 
@@ -157,19 +156,13 @@ pub(super) struct Detail<'a> {
     deleted_at: Option<Timestamp>,
     deleted: bool,
     properties: &'a Properties,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    uri: Option<Uri<'a>>,
 }
 
-/// An item of the short list.
+/// An item of a list: what is shown of the image, and where it is.
 #[derive(Serialize)]
-pub(super) struct Summary<'a> {
-    id: &'a str,
-    name: Option<&'a str>,
-    size: Option<i64>,
-    disk_format: Option<&'a str>,
-    container_format: Option<&'a str>,
-    checksum: Option<&'a str>,
+pub(super) struct Item<'a, T: Serialize> {
+    #[serde(flatten)]
+    image: &'a T,
     uri: Uri<'a>,
 }
 
@@ -213,36 +206,14 @@ impl<'a> Detail<'a> {
             deleted_at: image.deleted_at,
             deleted: image.deleted,
             properties: &image.properties,
-            uri: None,
-        }
-    }
-
-    /// As a list shows it.
-    pub(super) fn item(image: &'a Image, base: &'a str) -> Self {
-        Self {
-            uri: Some(Uri {
-                base,
-                id: &image.id,
-            }),
-            ..Self::of(image)
         }
     }
 }
 
-impl<'a> Summary<'a> {
-    /// As a list shows it.
-    pub(super) fn item(summary: &'a ImageSummary, base: &'a str) -> Self {
-        Self {
-            id: &summary.id,
-            name: summary.name.as_deref(),
-            size: summary.size,
-            disk_format: summary.disk_format.as_deref(),
-            container_format: summary.container_format.as_deref(),
-            checksum: summary.checksum.as_deref(),
-            uri: Uri {
-                base,
-                id: &summary.id,
-            },
-        }
+impl<'a, T: Serialize> Item<'a, T> {
+    /// The image `id` in a list of `base`, `scheme://host`.
+    pub(super) fn new(image: &'a T, id: &'a str, base: &'a str) -> Self {
+        let uri = Uri { base, id };
+        Self { image, uri }
     }
 }

@@ -129,6 +129,14 @@ impl Engine {
         }
     }
 
+    /// A column of text that is null in each row.
+    pub(super) fn no_text(self) -> &'static str {
+        match self {
+            Self::Mysql => "CAST(NULL AS CHAR)",
+            _ => "CAST(NULL AS TEXT)",
+        }
+    }
+
     /// The present moment as microseconds since 1970.
     pub(super) fn now(self) -> &'static str {
         match self {

@@ -99,13 +99,14 @@ pub fn summaries(conn: &mut Conn, page: &Page) -> Result<Vec<Summary>, DbError> 
     }
 }
 
-/// A page with properties and locations.
+/// A page with properties and, if they are wanted, `locations`.
 pub fn detailed(
     conn: &mut Conn,
     caller: &Identity,
     page: &Page,
+    locations: bool,
 ) -> Result<Vec<ImageRecord>, DbError> {
-    let records = records::of_page(conn, page)?;
+    let records = records::of_page(conn, page, locations)?;
     Ok(records
         .into_iter()
         .map(|record| record.seen_by(caller))

@@ -48,15 +48,28 @@ type Columns = (rows::Columns, Nullable<Text>, Nullable<Text>);
 /// What they are read as: properties and locations are lists in JSON.
 type Found = (ImageRow, Option<String>, Option<String>);
 
-/// What is read of an image `i`; with `gone_too`, locations that are deleted as well.
-fn columns(engine: Engine, gone_too: bool) -> String {
+/// Which of an image's locations are read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Which {
+    None,
+    Live,
+    All,
+}
+
+/// What is read of an image `i`.
+fn columns(engine: Engine, which: Which) -> String {
     let live = format!("AND {}", engine.live());
     let properties = engine.json_list(&["name", "value"]);
     let locations = engine.json_list(&["id", "value", "status", "meta_data"]);
-    let which = if gone_too { "" } else { &live };
+    let locations = match which {
+        Which::None => engine.no_text().to_owned(),
+        Which::Live => {
+            format!("(SELECT {locations} FROM image_locations WHERE image_id = i.id {live})")
+        }
+        Which::All => format!("(SELECT {locations} FROM image_locations WHERE image_id = i.id)"),
+    };
     format!(
-        "{}, (SELECT {properties} FROM image_properties WHERE image_id = i.id {live}), \
-         (SELECT {locations} FROM image_locations WHERE image_id = i.id {which})",
+        "{}, (SELECT {properties} FROM image_properties WHERE image_id = i.id {live}), {locations}",
         rows::COLUMNS
     )
 }
@@ -149,9 +162,18 @@ pub(super) fn again(conn: &mut Conn, id: &str) -> Result<ImageRecord, DbError> {
     by_id(conn, id)?.ok_or_else(|| diesel::result::Error::NotFound.into())
 }
 
-/// The images of a page, in its order.
-pub(super) fn of_page(conn: &mut Conn, page: &Page) -> Result<Vec<ImageRecord>, DbError> {
-    let columns = columns(conn.engine(), page.deleted != Deleted::No);
+/// The images of a page, in its order; without their locations unless `locations` are wanted.
+pub(super) fn of_page(
+    conn: &mut Conn,
+    page: &Page,
+    locations: bool,
+) -> Result<Vec<ImageRecord>, DbError> {
+    let which = match (locations, page.deleted) {
+        (false, _) => Which::None,
+        (true, Deleted::No) => Which::Live,
+        (true, _) => Which::All,
+    };
+    let columns = columns(conn.engine(), which);
     let order = arms::order(conn.engine(), page, rows::COLUMNS);
     let Some(merged) = arms::statement::<rows::Columns>(conn, page, rows::COLUMNS)? else {
         return Ok(Vec::new());

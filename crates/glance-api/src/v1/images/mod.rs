@@ -30,7 +30,7 @@ pub(super) async fn meta(call: &Call, id: &str, payload: Payload) -> Result<Http
     call.expect_no_body(payload).await?;
     call.enforce("get_image")?;
     let mut image = find(call, id).await?;
-    call.hide_properties(&mut image);
+    call.hide_properties(&mut image.properties);
     // The length is that of Glance's answer, which is empty, and not that of the image.
     let mut response = HttpResponse::Ok().body("");
     response.headers_mut().insert(CONTENT_TYPE, HTML);

@@ -38,7 +38,7 @@ pub(in crate::v1) async fn show(
         found => found?,
     };
     call.enforce_for("download_image", &Target::Image(&image))?;
-    call.hide_properties(&mut image);
+    call.hide_properties(&mut image.properties);
 
     match validators(&image).judge(call.request.headers()) {
         Verdict::Send => {}

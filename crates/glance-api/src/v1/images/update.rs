@@ -92,7 +92,7 @@ async fn change(
         .update(call.requester.clone(), &original, update)
         .await
         .map_err(failed)?;
-    call.hide_properties(&mut image);
+    call.hide_properties(&mut image.properties);
     let view = OneImage {
         image: Detail::of(&image),
     };

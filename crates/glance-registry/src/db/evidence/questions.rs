@@ -89,7 +89,10 @@ pub(super) fn questions() -> Vec<Question> {
     all.extend(scopes());
     all.extend(filters());
     all.push(question("List with properties and locations", |conn| {
-        drop(list::detailed(conn, &tenant("t7"), &page("t7")).unwrap());
+        drop(list::detailed(conn, &tenant("t7"), &page("t7"), true).unwrap());
+    }));
+    all.push(question("List with properties alone", |conn| {
+        drop(list::detailed(conn, &tenant("t7"), &page("t7"), false).unwrap());
     }));
     all.extend(single());
     all.extend(daemons());
