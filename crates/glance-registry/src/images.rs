@@ -1,4 +1,6 @@
 //! The calls about images, under the names of Glance's actions.
+//!
+//! A list is written as JSON where it is read: what was allocated on a thread is best freed there.
 
 use glance_core::fault::Fault;
 use glance_core::id::ImageId;
@@ -21,13 +23,13 @@ pub(crate) async fn index(app: &App, call: Call) -> Result<Answer, Refusal> {
         .db
         .look(move |conn| {
             let page = list.page(conn, &caller)?;
-            db::summaries(conn, &page)
+            let found = db::summaries(conn, &page)?;
+            Ok(Answer::json(&Summaries {
+                images: found.iter().map(Into::into).collect(),
+            }))
         })
         .await;
-    let found = found.map_err(no_marker)?;
-    Answer::json(&Summaries {
-        images: found.iter().map(Into::into).collect(),
-    })
+    found.map_err(no_marker)?
 }
 
 /// `GET /images/detail`: a list with everything.
@@ -40,13 +42,13 @@ pub(crate) async fn detail(app: &App, call: Call) -> Result<Answer, Refusal> {
         .db
         .look(move |conn| {
             let page = list.page(conn, &caller)?;
-            db::detailed(conn, &caller, &page, locations)
+            let found = db::detailed(conn, &caller, &page, locations)?;
+            Ok(Answer::json(&Images {
+                images: found.iter().map(Into::into).collect(),
+            }))
         })
         .await;
-    let found = found.map_err(no_marker)?;
-    Answer::json(&Images {
-        images: found.iter().map(Into::into).collect(),
-    })
+    found.map_err(no_marker)?
 }
 
 /// `GET /images/ID`.

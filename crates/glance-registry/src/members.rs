@@ -29,13 +29,12 @@ pub(crate) async fn index_shared_images(
     id: &str,
 ) -> Result<Answer, Refusal> {
     let (caller, member) = (call.caller, id.to_owned());
-    let shared = app
-        .db
-        .look(move |conn| db::shared_images(conn, &caller, &member))
-        .await?;
-    Answer::json(&SharedImages {
-        shared_images: shared,
-    })
+    app.db
+        .look(move |conn| {
+            let shared_images = db::shared_images(conn, &caller, &member)?;
+            Ok(Answer::json(&SharedImages { shared_images }))
+        })
+        .await?
 }
 
 /// `PUT /images/ID/members`: a new list.
