@@ -39,6 +39,7 @@ mod policy;
 mod properties;
 mod quotas;
 mod ranges;
+mod reads_alike;
 mod registry_outage;
 mod registry_socket;
 mod remote_stores;

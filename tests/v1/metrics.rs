@@ -8,14 +8,14 @@ use std::time::Duration;
 use functional::{Cloud, Connection, Engine, Port, Request, Setup, eventually, patterned};
 
 /// A cloud whose daemons can be measured.
-struct Measured {
-    cloud: Cloud,
+pub(crate) struct Measured {
+    pub(crate) cloud: Cloud,
     api: Port,
     registry: Port,
 }
 
 impl Measured {
-    fn start(setup: Setup) -> Self {
+    pub(crate) fn start(setup: Setup) -> Self {
         let (api, registry) = (Port::take(), Port::take());
         let cloud = setup
             .api_in("metrics", "listen", &api.address())
@@ -29,7 +29,7 @@ impl Measured {
     }
 
     /// The samples of glance-api.
-    fn api(&self) -> Samples {
+    pub(crate) fn api(&self) -> Samples {
         Samples::fetch(&self.api.address())
     }
 
@@ -40,7 +40,7 @@ impl Measured {
 }
 
 /// Values by name and labels, as they are written.
-struct Samples {
+pub(crate) struct Samples {
     text: String,
     values: BTreeMap<String, f64>,
 }
@@ -87,7 +87,7 @@ impl Samples {
         Self { text, values }
     }
 
-    fn get(&self, sample: &str) -> f64 {
+    pub(crate) fn get(&self, sample: &str) -> f64 {
         let value = self.values.get(sample);
         *value.unwrap_or_else(|| panic!("no {sample} in\n{}", self.text))
     }

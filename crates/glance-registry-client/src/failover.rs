@@ -81,13 +81,14 @@ impl Path {
 }
 
 impl RegistryClient {
-    /// Sends a call to one registry after the other, until one answers or it must not be sent again.
+    /// Sends a call to one registry after the other, until one answers, it must not be sent again, or
+    /// `end` has come.
     pub(crate) async fn send_somewhere(
         &self,
         caller: Caller<'_>,
         call: &Call<'_>,
+        end: Instant,
     ) -> Result<Bytes, RegistryError> {
-        let end = Instant::now() + self.wait;
         let mut path = Path::default();
         let mut at = self
             .registries

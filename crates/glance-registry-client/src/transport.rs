@@ -110,15 +110,16 @@ impl RegistryClient {
         caller: Caller<'_>,
         call: Call<'_>,
     ) -> Result<Bytes, RegistryError> {
+        let end = Instant::now() + self.wait;
         if call.method != Method::GET {
-            return self.send_vouched(caller, call).await;
+            return self.send_vouched(caller, call, end).await;
         }
         let question = Question {
             identity: caller.identity.clone(),
             target: call.target.clone(),
             headers: call.headers.to_vec(),
         };
-        let call = self.send_vouched(caller, call);
+        let call = self.send_vouched(caller, call, end);
         self.alike.ask(question, self.wait / 2, call).await
     }
 
@@ -126,12 +127,13 @@ impl RegistryClient {
         &self,
         caller: Caller<'_>,
         mut call: Call<'_>,
+        end: Instant,
     ) -> Result<Bytes, RegistryError> {
-        match self.send_somewhere(caller, &call).await {
+        match self.send_somewhere(caller, &call, end).await {
             Err(RegistryError::Refused { status: 401, text }) => match self.voucher() {
                 Some(voucher) => {
                     call.voucher = Some(voucher);
-                    self.send_somewhere(caller, &call).await
+                    self.send_somewhere(caller, &call, end).await
                 }
                 None => Err(RegistryError::Refused { status: 401, text }),
             },

@@ -145,6 +145,29 @@ fn filters_agree_with_what_details_say() {
 }
 
 #[test]
+fn locations_are_left_out_of_a_list_on_demand_and_nothing_else() {
+    let place = Place::new();
+    let registry = place.start();
+    images(&registry);
+    let location = json!({"url": "file:///data", "metadata": {}, "status": "active"});
+    let id = registry.create(T1, json!({"location_data": [location], "name": "placed"}));
+    let list = |headers: &[(&str, &str)]| {
+        let answer = registry.send(T1, "GET", "/images/detail", headers, None);
+        answer.json()["images"].as_array().unwrap().clone()
+    };
+    let whole = list(&[]);
+    let placed = whole.iter().find(|image| image["id"] == id.as_str());
+    assert_eq!(placed.unwrap()["location"], "file:///data");
+    let mut expected = whole.clone();
+    for image in &mut expected {
+        image["location"] = json!(null);
+        image["location_data"] = json!([]);
+    }
+    assert_eq!(list(&[("x-glance-leave-out", "locations")]), expected);
+    assert_eq!(list(&[("x-glance-leave-out", "anything")]), whole);
+}
+
+#[test]
 fn tenants_see_public_own_and_shared_images_and_nothing_else() {
     let place = Place::new();
     let registry = place.start();
