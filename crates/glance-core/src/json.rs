@@ -3,7 +3,7 @@
 //! Separators are `, ` and `: `, and everything outside ASCII is escaped, so a client that compares
 //! bytes cannot tell us from the original.
 
-use std::borrow::{Borrow, Cow};
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use serde::{Deserialize, Serialize};
@@ -13,12 +13,6 @@ use serde_json::ser::{CharEscape, Formatter, Serializer};
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(transparent)]
 pub struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
-
-impl Borrow<str> for Text<'_> {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
 
 impl AsRef<str> for Text<'_> {
     fn as_ref(&self) -> &str {

@@ -70,13 +70,13 @@ pub const PROPERTY_QUOTA: &str = "x-glance-property-quota";
 /// Ours: what only our daemons know (`registry_secret`). A registry that wants it answers 401 with
 /// [`SECRET_CHALLENGE`] to whoever does not send it.
 pub const REGISTRY_SECRET: &str = "x-glance-registry-secret";
+/// Ours: the `WWW-Authenticate` of that answer.
+pub const SECRET_CHALLENGE: &str = "Registry-Secret";
 /// Ours: what a list in detail need not tell, when its value is [`LOCATIONS`]. Glance's registry tells it
 /// all the same.
 pub const LEAVE_OUT: &str = "x-glance-leave-out";
 /// See [`LEAVE_OUT`].
 pub const LOCATIONS: &str = "locations";
-/// Ours: the `WWW-Authenticate` of that answer.
-pub const SECRET_CHALLENGE: &str = "Registry-Secret";
 
 /// `{"image": {…}}` in answers.
 #[derive(Clone, Debug, Serialize, Deserialize)]
