@@ -34,7 +34,7 @@ impl Measured {
     }
 
     /// The samples of glance-registry.
-    fn registry(&self) -> Samples {
+    pub(crate) fn registry(&self) -> Samples {
         Samples::fetch(&self.registry.address())
     }
 }
