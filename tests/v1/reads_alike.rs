@@ -14,8 +14,9 @@ const LISTED: &str =
 
 /// A glance-api with one reactor, whose registry stands still.
 struct Standing {
-    measured: Measured,
+    // It goes first: a database that a standing registry still uses cannot be dropped.
     registry: Daemon,
+    measured: Measured,
 }
 
 impl Standing {
