@@ -1,6 +1,6 @@
 //! One running program, its log, and the signals it gets.
 
-use std::fs::{File, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -8,7 +8,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::database::SERVER;
-use crate::within;
+use crate::{eventually, within};
 
 /// A program of this workspace: from `GLANCE_BIN_DIR`, else from where this story was built to.
 pub fn program(name: &str) -> PathBuf {
@@ -96,6 +96,20 @@ impl Daemon {
     pub fn signal(&self, signal: Signal) {
         let pid = Pid::from_raw(self.child.id() as i32).expect("a child's id is positive");
         kill_process(pid, signal).unwrap_or_else(|error| panic!("{}: {error}", self.name));
+        if signal == Signal::STOP {
+            // On a busy machine a thread goes on for a moment.
+            eventually("it stands still", 5, || self.stands_still());
+        }
+    }
+
+    fn stands_still(&self) -> bool {
+        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id()));
+        let mut threads = threads.expect("it runs").flatten();
+        threads.all(|thread| {
+            let stat = fs::read_to_string(thread.path().join("stat")).unwrap_or_default();
+            stat.rsplit_once(") ")
+                .is_none_or(|(_, rest)| rest.starts_with('T'))
+        })
     }
 
     /// Waits until it has ended by itself; fails the story when it has not after `seconds`.
