@@ -122,16 +122,21 @@ pub fn md5_hex(bytes: &[u8]) -> String {
     format!("{:x}", md5::compute(bytes))
 }
 
-/// Bytes that differ at every offset and for every seed, so that a swapped block shows.
+/// Bytes that differ for every seed, and at offsets as far apart as blocks are, so that a swapped block shows:
+/// they repeat after a prime number of bytes. What repeats is copied, which is quick without optimisation, too.
 pub fn patterned(length: usize, seed: u32) -> Vec<u8> {
+    const PERIOD: usize = 65_521;
     let mut state = u64::from(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut bytes = Vec::with_capacity(length + 8);
-    while bytes.len() < length {
+    let mut bytes = Vec::with_capacity(length.max(PERIOD + 7));
+    while bytes.len() < length.min(PERIOD) {
         state ^= state << 13;
         state ^= state >> 7;
         state ^= state << 17;
         bytes.extend_from_slice(&state.to_le_bytes());
     }
-    bytes.truncate(length);
+    bytes.truncate(length.min(PERIOD));
+    while bytes.len() < length {
+        bytes.extend_from_within(..bytes.len().min(length - bytes.len()));
+    }
     bytes
 }
