@@ -11,9 +11,9 @@ use crate::detached;
 
 /// Whether process `pid` lives and runs `program`, itself or as a script.
 pub(crate) fn is(pid: u32, program: &str) -> bool {
-    if !lives(pid) {
+    let Some(stat) = Stat::of(pid).filter(Stat::lives) else {
         return false;
-    }
+    };
     let named = |path: &OsStr| Path::new(path).file_name() == Some(OsStr::new(program));
     let executable = fs::read_link(format!("/proc/{pid}/exe")).unwrap_or_default();
     // The kernel adds this when the file was replaced while it ran.
@@ -22,6 +22,10 @@ pub(crate) fn is(pid: u32, program: &str) -> bool {
         .trim_end_matches(" (deleted)")
         .to_owned();
     let arguments = arguments(pid);
+    if arguments.is_empty() {
+        // It is ending; the kernel has let go of all but the beginning of its name.
+        return !stat.name.is_empty() && program.starts_with(&stat.name);
+    }
     // A script's interpreter comes first, and then the script. A server that has just been
     // launched may still be glance-control, which is about to become it.
     let launching = arguments.get(1).is_some_and(|word| word == detached::WORD);
@@ -32,12 +36,42 @@ pub(crate) fn is(pid: u32, program: &str) -> bool {
 /// Whether there is a process `pid` that has not ended: one whose parent has yet to notice, or
 /// never will, counts as ended.
 pub(crate) fn lives(pid: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
-    // The program's name stands in parentheses before the state, and may contain some itself.
-    let state = stat
-        .rsplit_once(") ")
-        .and_then(|(_, rest)| rest.chars().next());
-    state.is_some_and(|state| !"ZX".contains(state))
+    Stat::of(pid).is_some_and(|stat| stat.lives())
+}
+
+/// What the kernel says of a process in one line.
+struct Stat {
+    /// The first 15 bytes of its program's name.
+    name: String,
+    state: char,
+    threads: u32,
+}
+
+impl Stat {
+    fn of(pid: u32) -> Option<Self> {
+        Self::parse(&fs::read_to_string(format!("/proc/{pid}/stat")).ok()?)
+    }
+
+    fn parse(line: &str) -> Option<Self> {
+        // The name stands in parentheses, and may contain some itself.
+        let (start, rest) = line.rsplit_once(") ")?;
+        let mut fields = rest.split_whitespace();
+        Some(Self {
+            name: start.split_once(" (")?.1.to_owned(),
+            state: fields.next()?.chars().next()?,
+            threads: fields.nth(16)?.parse().ok()?,
+        })
+    }
+
+    /// A first thread that has ended is a zombie until the others have, too. One of them may still hold what
+    /// the next process needs: a port.
+    fn lives(&self) -> bool {
+        match self.state {
+            'X' => false,
+            'Z' => self.threads > 1,
+            _ => true,
+        }
+    }
 }
 
 /// The configuration file that process `pid` was started with.
@@ -82,6 +116,21 @@ mod tests {
         }
         child.wait().unwrap();
         assert!(lives(std::process::id()));
+    }
+
+    #[test]
+    fn takes_a_process_for_living_until_its_last_thread_has_ended() {
+        let stat = |state, threads| {
+            let line = format!(
+                "9049 (a (b) c) {state} 9046 9046 1070 0 -1 4227084 2929 6587 12 0 3 2 5 0 20 0 {threads} 0 194254"
+            );
+            Stat::parse(&line).unwrap()
+        };
+        assert_eq!(stat('S', 1).name, "a (b) c");
+        assert!(stat('S', 1).lives());
+        assert!(stat('Z', 2).lives());
+        assert!(!stat('Z', 1).lives());
+        assert!(!stat('X', 0).lives());
     }
 
     #[test]
