@@ -57,12 +57,16 @@ impl OwnServer {
         connect(self.url(name)).batch(sql).unwrap();
     }
 
-    /// As a crash ends it.
+    /// As a crash of its machine ends it: with its children, which would answer who is connected once more.
     pub(crate) fn kill(&self) {
         let noted = std::fs::read_to_string(self.directory.path().join("run/server")).unwrap();
         let number = noted.split_whitespace().next().unwrap();
-        let killed = Command::new("kill").args(["-9", number]).status();
-        assert!(killed.unwrap().success());
+        let children = Command::new("pgrep").args(["-P", number]).output().unwrap();
+        let children = String::from_utf8(children.stdout).unwrap();
+        let kill = |numbers: &[&str]| Command::new("kill").arg("-9").args(numbers).output();
+        assert!(kill(&[number]).unwrap().status.success());
+        // Some may have ended meanwhile.
+        kill(&children.split_whitespace().collect::<Vec<_>>()).unwrap();
     }
 }
 
