@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `GET /images`, `/images/detail` | filters and page in the query, [`LEAVE_OUT`] | [`Images`] |
 //! | `POST /images` | [`NewImage`] | [`OneImage`] |
-//! | `GET /images/ID` | | [`OneImage`] |
+//! | `GET /images/ID` | [`LEAVE_OUT`] | [`OneImage`] |
 //! | `PUT /images/ID` | [`UpdateImage`], [`PURGE_PROPS`] | [`OneImage`] |
 //! | `DELETE /images/ID` | | [`OneImage`] without `is_public` |
 //! | `GET /images/ID/members` | | [`Members`] |
@@ -72,8 +72,8 @@ pub const PROPERTY_QUOTA: &str = "x-glance-property-quota";
 pub const REGISTRY_SECRET: &str = "x-glance-registry-secret";
 /// Ours: the `WWW-Authenticate` of that answer.
 pub const SECRET_CHALLENGE: &str = "Registry-Secret";
-/// Ours: what a list in detail need not tell, when its value is [`LOCATIONS`]. Glance's registry tells it
-/// all the same.
+/// Ours: what a list in detail, or an image, need not tell, when its value is [`LOCATIONS`]. Glance's
+/// registry tells it all the same.
 pub const LEAVE_OUT: &str = "x-glance-leave-out";
 /// See [`LEAVE_OUT`].
 pub const LOCATIONS: &str = "locations";

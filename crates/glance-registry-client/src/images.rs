@@ -56,7 +56,7 @@ impl RegistryClient {
         caller: Caller<'_>,
         query: &[(String, String)],
     ) -> Result<Page, RegistryError> {
-        let headers = [(LEAVE_OUT, LOCATIONS.to_owned())];
+        let headers = without_locations();
         let call = Call::new(Method::GET, with_query("/images/detail", query)).with(&headers);
         self.send(caller, call).await.map(Page)
     }
@@ -74,6 +74,17 @@ impl RegistryClient {
     /// One image.
     pub async fn get_image(&self, caller: Caller<'_>, id: &str) -> Result<Image, RegistryError> {
         let call = Call::new(Method::GET, image_path(id));
+        Ok(self.fetch::<OneImage>(caller, call).await?.image)
+    }
+
+    /// One image with all that is shown of it: not where its data is.
+    pub async fn get_image_shown(
+        &self,
+        caller: Caller<'_>,
+        id: &str,
+    ) -> Result<Image, RegistryError> {
+        let headers = without_locations();
+        let call = Call::new(Method::GET, image_path(id)).with(&headers);
         Ok(self.fetch::<OneImage>(caller, call).await?.image)
     }
 
@@ -119,6 +130,10 @@ impl RegistryClient {
             .await
             .map(drop)
     }
+}
+
+fn without_locations() -> [(&'static str, String); 1] {
+    [(LEAVE_OUT, LOCATIONS.to_owned())]
 }
 
 pub(crate) fn image_path(id: &str) -> String {

@@ -35,8 +35,7 @@ pub(crate) async fn index(app: &App, call: Call) -> Result<Answer, Refusal> {
 /// `GET /images/detail`: a list with everything.
 pub(crate) async fn detail(app: &App, call: Call) -> Result<Answer, Refusal> {
     let list = query::parse(call.query(), &call.caller, app.settings())?;
-    let left_out = call.request.headers().get(wire::LEAVE_OUT);
-    let locations = left_out.is_none_or(|what| what != wire::LOCATIONS);
+    let locations = wants_locations(&call);
     let caller = call.caller;
     let found = app
         .db
@@ -53,11 +52,17 @@ pub(crate) async fn detail(app: &App, call: Call) -> Result<Answer, Refusal> {
 
 /// `GET /images/ID`.
 pub(crate) async fn show(app: &App, call: Call, id: &str) -> Result<Answer, Refusal> {
+    let locations = wants_locations(&call);
     let (caller, id) = (call.caller, id.to_owned());
     one(&app
         .db
-        .read(move |conn| db::find(conn, &caller, &id))
+        .read(move |conn| db::find(conn, &caller, &id, locations))
         .await?)
+}
+
+fn wants_locations(call: &Call) -> bool {
+    let left_out = call.request.headers().get(wire::LEAVE_OUT);
+    left_out.is_none_or(|what| what != wire::LOCATIONS)
 }
 
 /// `POST /images`.

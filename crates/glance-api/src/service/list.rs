@@ -51,4 +51,12 @@ impl ImageService {
             .await
             .map_err(|error| ServiceError::from_registry(error, id))
     }
+
+    /// The same with all that is shown of it: its location is not told.
+    pub async fn find_shown(&self, requester: &Requester, id: &str) -> Result<Image, ServiceError> {
+        self.registry
+            .get_image_shown(requester.caller(), id)
+            .await
+            .map_err(|error| ServiceError::from_registry(error, id))
+    }
 }

@@ -81,9 +81,14 @@ pub struct Update {
     pub property_quota: Option<u64>,
 }
 
-/// The image `id` as `caller` may see it.
-pub fn find(conn: &mut Conn, caller: &Identity, id: &str) -> Result<ImageRecord, DbError> {
-    let found = records::by_id(conn, known(id)?)?.ok_or(DbError::NotFound)?;
+/// The image `id` as `caller` may see it; without its locations unless `locations` are wanted.
+pub fn find(
+    conn: &mut Conn,
+    caller: &Identity,
+    id: &str,
+    locations: bool,
+) -> Result<ImageRecord, DbError> {
+    let found = records::by_id(conn, known(id)?, locations)?.ok_or(DbError::NotFound)?;
     check_visible(conn, caller, &found.row, false)?;
     Ok(found.seen_by(caller))
 }

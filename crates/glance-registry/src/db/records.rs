@@ -94,16 +94,20 @@ fn list<T: DeserializeOwned>(json: Option<String>) -> Result<Vec<T>, DbError> {
         .map_err(|error| diesel::result::Error::DeserializationError(error.into()).into())
 }
 
-/// The image `id`, deleted or not.
-pub(super) fn by_id(conn: &mut Conn, id: &str) -> Result<Option<ImageRecord>, DbError> {
-    one(conn, "i.id = ?", vec![Bind::from(id)])
+/// The image `id`, deleted or not; without its locations unless `locations` are wanted.
+pub(super) fn by_id(
+    conn: &mut Conn,
+    id: &str,
+    locations: bool,
+) -> Result<Option<ImageRecord>, DbError> {
+    one(conn, "i.id = ?", vec![Bind::from(id)], locations)
 }
 
 /// The image `id`, which this change has just made, unless a purge retired the id. Asked only now,
 /// for what a purge did while the insertion waited for it is seen by no earlier statement.
 pub(super) fn unless_retired(conn: &mut Conn, id: &str) -> Result<Option<ImageRecord>, DbError> {
     let condition = "i.id = ? AND NOT EXISTS (SELECT 1 FROM retired_images r WHERE r.id = ?)";
-    one(conn, condition, vec![Bind::from(id), Bind::from(id)])
+    one(conn, condition, vec![Bind::from(id), Bind::from(id)], true)
 }
 
 /// The SQL types of an image joined to a property and to a location of its.
@@ -128,16 +132,27 @@ type Piece = (
     Option<String>,
 );
 
-fn one(conn: &mut Conn, condition: &str, binds: Vec<Bind>) -> Result<Option<ImageRecord>, DbError> {
-    let live = |alias| conn.engine().live_in(alias);
+fn one(
+    conn: &mut Conn,
+    condition: &str,
+    binds: Vec<Bind>,
+    locations: bool,
+) -> Result<Option<ImageRecord>, DbError> {
+    let belonging = |table: &str, alias: &str| {
+        let live = conn.engine().live_in(alias);
+        format!("LEFT JOIN {table} {alias} ON {alias}.image_id = i.id AND {live}")
+    };
+    let (location, located) = match locations {
+        true => (
+            "l.id, l.value, l.status, l.meta_data",
+            belonging("image_locations", "l"),
+        ),
+        false => ("NULL, NULL, NULL, NULL", String::new()),
+    };
     let sql = format!(
-        "SELECT {}, p.name, p.value, l.id, l.value, l.status, l.meta_data FROM images i \
-         LEFT JOIN image_properties p ON p.image_id = i.id AND {} \
-         LEFT JOIN image_locations l ON l.image_id = i.id AND {} \
-         WHERE {condition}",
+        "SELECT {}, p.name, p.value, {location} FROM images i {} {located} WHERE {condition}",
         rows::COLUMNS,
-        live("p"),
-        live("l")
+        belonging("image_properties", "p"),
     );
     let pieces: Vec<Piece> = Statement::<Joined>::kept(sql, binds).load(conn)?;
     let mut row = None;
@@ -159,7 +174,7 @@ fn one(conn: &mut Conn, condition: &str, binds: Vec<Bind>) -> Result<Option<Imag
 
 /// The image `id`, which the same transaction has made or changed.
 pub(super) fn again(conn: &mut Conn, id: &str) -> Result<ImageRecord, DbError> {
-    by_id(conn, id)?.ok_or_else(|| diesel::result::Error::NotFound.into())
+    by_id(conn, id, true)?.ok_or_else(|| diesel::result::Error::NotFound.into())
 }
 
 /// The images of a page, in its order; without their locations unless `locations` are wanted.

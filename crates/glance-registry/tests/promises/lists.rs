@@ -145,7 +145,7 @@ fn filters_agree_with_what_details_say() {
 }
 
 #[test]
-fn locations_are_left_out_of_a_list_on_demand_and_nothing_else() {
+fn locations_are_left_out_on_demand_and_nothing_else() {
     let place = Place::new();
     let registry = place.start();
     images(&registry);
@@ -165,6 +165,18 @@ fn locations_are_left_out_of_a_list_on_demand_and_nothing_else() {
     }
     assert_eq!(list(&[("x-glance-leave-out", "locations")]), expected);
     assert_eq!(list(&[("x-glance-leave-out", "anything")]), whole);
+
+    let image = |headers: &[(&str, &str)]| {
+        let answer = registry.send(T1, "GET", &format!("/images/{id}"), headers, None);
+        answer.image()
+    };
+    let whole = image(&[]);
+    assert_eq!(whole["location"], "file:///data");
+    let mut expected = whole.clone();
+    expected["location"] = json!(null);
+    expected["location_data"] = json!([]);
+    assert_eq!(image(&[("x-glance-leave-out", "locations")]), expected);
+    assert_eq!(image(&[("x-glance-leave-out", "anything")]), whole);
 }
 
 #[test]

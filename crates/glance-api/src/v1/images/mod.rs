@@ -29,7 +29,8 @@ const HTML: HeaderValue = HeaderValue::from_static("text/html; charset=UTF-8");
 pub(super) async fn meta(call: &Call, id: &str, payload: Payload) -> Result<HttpResponse, Failure> {
     call.expect_no_body(payload).await?;
     call.enforce("get_image")?;
-    let mut image = find(call, id).await?;
+    let found = call.service().find_shown(&call.requester, id).await;
+    let mut image = found.map_err(|error| Failure::of(error, During::Find))?;
     call.hide_properties(&mut image.properties);
     // The length is that of Glance's answer, which is empty, and not that of the image.
     let mut response = HttpResponse::Ok().body("");

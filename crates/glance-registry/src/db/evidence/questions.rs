@@ -192,7 +192,10 @@ fn filters() -> Vec<Question> {
 fn single() -> Vec<Question> {
     vec![
         question("An image, for a member", |conn| {
-            drop(images::find(conn, &tenant("many"), ID).unwrap());
+            drop(images::find(conn, &tenant("many"), ID, true).unwrap());
+        }),
+        question("An image without its locations", |conn| {
+            drop(images::find(conn, &tenant("many"), ID, false).unwrap());
         }),
         question("The members of an image", |conn| {
             drop(members::list_members(conn, &admin(), ID).unwrap());
