@@ -24,7 +24,9 @@ options! {
         /// may be lost when the power fails.
         sqlite_synchronous: bool = "true", restart;
         /// The connections to a server that are kept, until nothing was asked through them for ten
-        /// minutes. To a file there are as many as database_threads (section service).
+        /// minutes. To a file there are as many as database_threads (section service). If the server
+        /// is on this machine, or the database a file, at most one read more than there are processors
+        /// is under way, unless one has waited for 50 ms.
         max_pool_size: NonZeroU32 = "5", restart,
             was ["DEFAULT/sql_max_pool_size", "database/sql_max_pool_size"];
         /// Has no effect, as in Glance: connections are opened when they are needed.

@@ -78,7 +78,7 @@ pub use scope::{Deleted, Filters, Scope, TextFilter};
 pub use target::{Place, Target, UrlError};
 
 use pool::Pool;
-use readers::Readers;
+use readers::{Kind, Readers};
 use replica::Replica;
 use writer::{Job, Writer};
 
@@ -199,7 +199,9 @@ impl Db {
         T: Send + 'static,
         F: Fn(&mut Conn) -> Result<T, DbError> + Send + 'static,
     {
-        self.ask(move |pool| again(pool, 2, &question)).await
+        self.readers
+            .ask(Kind::Read, move |pool| again(pool, 2, &question))
+            .await
     }
 
     /// As [`Db::read`], for a list, whose answer may be a little old: the replica is asked, if there is
@@ -232,7 +234,7 @@ impl Db {
     {
         let Some(writer) = &self.writer else {
             let made = move |pool: &Pool| again(pool, ATTEMPTS, &|conn| conn.change(&change));
-            return self.ask(made).await;
+            return self.readers.ask(Kind::Change, made).await;
         };
         let (reply, answer) = oneshot::channel();
         let (refusal, refused) = oneshot::channel();
@@ -255,13 +257,6 @@ impl Db {
                 .and_then(Result::err)
                 .unwrap_or_else(gone)),
         }
-    }
-
-    async fn ask<T: Send + 'static>(
-        &self,
-        work: impl FnOnce(&Pool) -> Result<T, DbError> + Send + 'static,
-    ) -> Result<T, DbError> {
-        self.readers.ask(work).await
     }
 }
 

@@ -109,6 +109,11 @@ impl Pool {
         self.shared.limits
     }
 
+    /// Whether the database computes on this machine's processors.
+    pub(super) fn is_here(&self) -> bool {
+        self.shared.target.is_here()
+    }
+
     /// What a request waits for a connection.
     pub(super) fn patience(&self) -> Duration {
         self.shared.limits.wait

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::error::DbError;
 use super::pool::Pool;
-use super::readers::Readers;
+use super::readers::{Kind, Readers};
 
 /// What a replica has for an answer before the database itself is asked.
 const PATIENCE: Duration = Duration::from_secs(5);
@@ -53,7 +53,7 @@ impl Replica {
         work: impl FnOnce(&Pool) -> Result<T, DbError> + Send + 'static,
     ) -> Result<T, DbError> {
         let silent = |_| DbError::Unavailable("it does not answer in time".to_owned());
-        let answer = timeout(PATIENCE, self.readers.ask(work)).await;
+        let answer = timeout(PATIENCE, self.readers.ask(Kind::Read, work)).await;
         let answer = answer.map_err(silent).and_then(|answer| answer);
         match &answer {
             Err(error @ (DbError::Unavailable(_) | DbError::Failed(_))) => self.failed(error),

@@ -1,5 +1,6 @@
 //! Which database, and how to get to it: `[database] connection` in SQLAlchemy's forms.
 
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -120,6 +121,15 @@ impl Target {
         }
     }
 
+    /// Whether the database computes on this machine's processors: in this process, or behind a socket
+    /// or the loopback interface.
+    pub(super) fn is_here(&self) -> bool {
+        match self {
+            Self::File { .. } => true,
+            Self::Server(place) => place.socket.is_some() || place.hosts.iter().all(is_loopback),
+        }
+    }
+
     /// The database's file, or what there is to say of a server without its secrets.
     pub fn shown(&self) -> String {
         match self {
@@ -127,6 +137,11 @@ impl Target {
             Self::Server(place) => place.shown(),
         }
     }
+}
+
+fn is_loopback((host, _): &(String, Option<u16>)) -> bool {
+    let address = host.parse::<IpAddr>();
+    address.map_or(host == "localhost", |address| address.is_loopback())
 }
 
 impl Place {
@@ -304,6 +319,18 @@ mod tests {
         let other = path("oracle+cx_oracle://u:secret@h/glance").unwrap_err();
         assert_eq!(other, UrlError::Unsupported("oracle".to_owned()));
         assert!(!other.to_string().contains("secret"));
+    }
+
+    #[test]
+    fn knows_a_database_on_this_machine() {
+        let here = |url| parse(url).unwrap().is_here();
+        assert!(here("sqlite:////var/lib/x.db"));
+        assert!(here("postgresql:///glance"));
+        assert!(here("postgresql://localhost,127.0.0.2:5433/glance"));
+        assert!(here("mysql://u@/glance?unix_socket=/run/mysqld.sock"));
+        assert!(here("mysql://[::1]/glance"));
+        assert!(!here("postgresql://localhost,db.example/glance"));
+        assert!(!here("mysql://10.0.0.1/glance"));
     }
 
     #[test]
