@@ -296,6 +296,12 @@ impl Cloud {
         self.write_configuration();
     }
 
+    /// Takes an option out of glance-api's file; that counts from the next start or reload.
+    pub fn unset_api(&mut self, section: &str, name: &str) {
+        self.setup.api.unset(section, name);
+        self.write_configuration();
+    }
+
     /// Stops both daemons by SIGTERM; fails the story unless both end successfully.
     pub fn stop(mut self) {
         for daemon in [self.api.take(), self.registry.take()]

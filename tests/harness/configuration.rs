@@ -9,10 +9,15 @@ pub struct Configuration {
 impl Configuration {
     /// Sets an option; a value set before is replaced.
     pub fn set(&mut self, section: &str, name: &str, value: &str) {
-        self.options
-            .retain(|(given, option, _)| given != section || option != name);
+        self.unset(section, name);
         self.options
             .push((section.to_owned(), name.to_owned(), value.to_owned()));
+    }
+
+    /// Leaves an option as it is by default.
+    pub fn unset(&mut self, section: &str, name: &str) {
+        self.options
+            .retain(|(given, option, _)| given != section || option != name);
     }
 
     /// The value of an option that was set.

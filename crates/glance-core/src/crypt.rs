@@ -27,6 +27,9 @@ pub enum CryptError {
     /// The text is not what [`MetadataKey::encrypt`] gives, or another key made it.
     #[error("a location cannot be decrypted with this metadata_encryption_key")]
     Undecipherable,
+    /// The text is no URL, so it was encrypted.
+    #[error("a location is encrypted, and there is no metadata_encryption_key here")]
+    NoKey,
     /// The system gave no random bytes.
     #[error("the system has no random bytes to give")]
     NoRandomness,

@@ -81,11 +81,15 @@ impl ImageService {
             if is_registered_place(location) {
                 continue;
             }
-            let outcome = match self.decrypted(&location.url) {
-                Ok(url) => self.stores.delete(&url, caller).await,
-                Err(_) => Err(StoreError::BadLocation),
+            let url = match self.decrypted(&location.url) {
+                Ok(url) => url,
+                Err(error) => {
+                    log::error!("the data of image {id} is not deleted yet: {error}");
+                    gone = false;
+                    continue;
+                }
             };
-            match outcome {
+            match self.stores.delete(&url, caller).await {
                 // A location that no store of ours serves holds nothing that is ours to delete.
                 Ok(())
                 | Err(

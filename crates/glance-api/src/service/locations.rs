@@ -42,11 +42,10 @@ impl ImageService {
 
     /// A location as its store takes it. Locations from before there was a key are plain.
     pub(super) fn decrypted(&self, url: &LocationUrl) -> Result<LocationUrl, CryptError> {
-        match &self.metadata_key {
-            Some(key) if !url.expose().contains("://") => {
-                key.decrypt(url.expose()).map(LocationUrl::new)
-            }
-            _ => Ok(url.clone()),
+        if url.expose().contains("://") {
+            return Ok(url.clone());
         }
+        let key = self.metadata_key.as_ref().ok_or(CryptError::NoKey)?;
+        key.decrypt(url.expose()).map(LocationUrl::new)
     }
 }

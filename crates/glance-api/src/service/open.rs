@@ -77,8 +77,8 @@ impl ImageService {
 
     /// A location as its store takes it.
     fn place(&self, image: &Image, location: &LocationUrl) -> Result<LocationUrl, StoreError> {
-        self.decrypted(location).map_err(|_| {
-            log::error!("a location of image {} cannot be decrypted", image.id);
+        self.decrypted(location).map_err(|error| {
+            log::error!("image {} cannot be read: {error}", image.id);
             StoreError::BadLocation
         })
     }

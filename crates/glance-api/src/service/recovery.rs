@@ -1,5 +1,7 @@
 //! Brings to a definite state what a crash left unfinished, and scrubs what was deleted with delay.
 
+use std::time::{Duration, Instant};
+
 use futures_util::stream::{self, StreamExt};
 use glance_core::image::{ImageFields, ImageStatus};
 use glance_core::wire::{RecoveryItem, RecoveryReason, TakeOver};
@@ -31,18 +33,26 @@ impl Recovery {
     /// Works until it is dropped. A round begins when leases have just been `renewed`, never before:
     /// after the registry was away, our own running uploads must not look abandoned.
     pub(super) async fn run(mut self, mut renewed: watch::Receiver<()>) {
+        let fresh = Duration::from_secs(self.work.service.leases.seconds().into()) / 2;
         loop {
             renewed.mark_unchanged();
             if renewed.changed().await.is_err() {
                 return;
             }
-            self.work.prepare().await;
-            let outcome = self.round().await;
-            self.work.note(outcome);
+            let since = Instant::now();
+            let mut more = true;
+            while more && since.elapsed() < fresh {
+                self.work.prepare().await;
+                let outcome = self.round().await;
+                more = matches!(outcome, Ok(true));
+                self.work.note(outcome.map(drop));
+            }
         }
     }
 
-    async fn round(&self) -> Result<(), RegistryError> {
+    /// Whether another round is worth it at once: this one had as many images as it may have, and finished
+    /// them all.
+    async fn round(&self) -> Result<bool, RegistryError> {
         let service = &self.work.service;
         let request = TakeOver {
             holder: service.leases.holder().to_owned(),
@@ -51,17 +61,23 @@ impl Recovery {
             limit: ROUND,
         };
         let items = service.registry.take_over(self.work.caller(), &request);
-        let items = stream::iter(items.await?);
-        let finish = async |item: RecoveryItem| {
-            if let Err(error) = self.finish(&item).await {
+        let items = items.await?;
+        let is_full = items.len() >= ROUND as usize;
+        let finish = async |item: RecoveryItem| match self.finish(&item).await {
+            Ok(finished) => finished,
+            Err(error) => {
                 log::warn!("image {} waits for another round: {error}", item.image_id);
+                false
             }
         };
-        items.for_each_concurrent(AT_ONCE, finish).await;
-        Ok(())
+        let finished = stream::iter(items).map(finish);
+        let finished = finished.buffer_unordered(AT_ONCE);
+        let all = finished.fold(true, async |all, finished| all && finished);
+        Ok(all.await && is_full)
     }
 
-    async fn finish(&self, item: &RecoveryItem) -> Result<(), RegistryError> {
+    /// Whether it is done with the image.
+    async fn finish(&self, item: &RecoveryItem) -> Result<bool, RegistryError> {
         let id = &item.image_id;
         let gone = match item.reason {
             RecoveryReason::ExpiredLease => self.discard(id, item.store.as_deref()).await,
@@ -75,7 +91,7 @@ impl Recovery {
         };
         if !gone {
             // The lease of this round runs out, and the image is taken over again.
-            return Ok(());
+            return Ok(false);
         }
         let (registry, caller) = (&self.work.service.registry, self.work.caller());
         match item.reason {
@@ -103,7 +119,8 @@ impl Recovery {
             registry
                 .release_lease(caller, id, self.work.service.leases.holder())
                 .await,
-        )
+        )?;
+        Ok(true)
     }
 
     /// Removes what an abandoned upload left in its store. False if something may still be there.
