@@ -23,7 +23,7 @@ CREATE TABLE shared_images (
     KEY ix_shared_container_format (member, container_format, created_at, image_id),
     KEY ix_shared_disk_format (member, disk_format, created_at, image_id),
     KEY ix_shared_size (member, size, created_at, image_id)
-) ENGINE=InnoDB DEFAULT CHARSET=utf8
+) ENGINE=InnoDB DEFAULT CHARSET=utf8 ROW_FORMAT=DYNAMIC
     SELECT m.member, i.id AS image_id, i.name, i.status, i.container_format, i.disk_format, i.size, i.created_at,
         i.updated_at
     FROM image_members m JOIN images i ON i.id = m.image_id LIMIT 0;
