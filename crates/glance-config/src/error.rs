@@ -50,12 +50,16 @@ pub enum ConfigError {
     Merge(#[from] config::ConfigError),
 }
 
-/// An error with its causes, on one line, as the programs print it: `a: because of b`.
+/// An error with its causes, on one line, as the programs print it: `a: because of b`. Errors of some
+/// libraries' say what their causes say; that is not said again.
 pub fn chain(error: &dyn Error) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {
-        text = format!("{text}: {error}");
+        let said = error.to_string();
+        if !text.contains(&said) {
+            text = format!("{text}: {said}");
+        }
         cause = error.source();
     }
     text

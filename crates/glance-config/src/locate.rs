@@ -26,9 +26,10 @@ fn home() -> Option<PathBuf> {
 
 /// The names of the files that serve `program`.
 fn names(program: &str) -> Vec<String> {
-    // glance-manage has no file of its own in most installations: it works for glance-registry.
+    // glance-manage has no file of its own in most installations: it works for glance-registry, or, as
+    // Glance's, from what glance-api is told of the database.
     let others: &[&str] = if program == "glance-manage" {
-        &["glance-registry"]
+        &["glance-registry", "glance-api"]
     } else {
         &[]
     };

@@ -4,13 +4,14 @@ mod dump;
 
 use std::error::Error;
 use std::io::Write;
+use std::num::IntErrorKind;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use glance_config::{Args, load_registry};
+use glance_config::{Args, chain, load_registry};
 
-use crate::db::{self, Condition, Conn, Target};
+use crate::db::{self, Condition, Conn, Engine, Target};
 use crate::storage;
 
 const USAGE: &str = "\
@@ -18,7 +19,7 @@ usage: glance-manage [--config-file FILE] [--config-dir DIR] COMMAND
 
 commands (each also as `db NAME`, as in `glance-manage db sync`):
   db_sync       make the tables, or complete and upgrade them
-  db_upgrade    the same
+  db_upgrade    the same; so do db_expand and db_contract, on MySQL, and db_migrate has nothing to do
   db_version    print the revision of Glance's schema
   db_check      exit with 0 if there is nothing to upgrade, with 3 if there is
   db_purge      [--age_in_days 30] [--max_rows 100]: remove rows deleted long ago
@@ -39,22 +40,56 @@ enum Failure {
     Failed(String),
 }
 
-impl<E: Error> From<E> for Failure {
+impl<E: Error + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        Self::Failed(text)
+        Self::Failed(chain(&error))
     }
 }
+
+/// Options of oslo's for a log, which this program does not keep: what it has to say, it says.
+const SWITCHES: [&str; 14] = [
+    "-d",
+    "--debug",
+    "--nodebug",
+    "-v",
+    "--verbose",
+    "--noverbose",
+    "--use-stderr",
+    "--nouse-stderr",
+    "--use-syslog",
+    "--nouse-syslog",
+    "--use-journal",
+    "--nouse-journal",
+    "--watch-log-file",
+    "--nowatch-log-file",
+];
+
+/// The same with a value.
+const VALUES: [&str; 8] = [
+    "--log-config",
+    "--log-config-append",
+    "--log-format",
+    "--log-date-format",
+    "--log-file",
+    "--logfile",
+    "--log-dir",
+    "--syslog-log-facility",
+];
 
 struct Request {
     args: Args,
     command: String,
     options: Vec<String>,
+}
+
+impl Request {
+    /// Refuses options where there are none.
+    fn without_options(&self) -> Result<(), Failure> {
+        match self.options.first() {
+            None => Ok(()),
+            Some(option) => Err(unrecognized(option)),
+        }
+    }
 }
 
 /// Does what `arguments` say and gives back the exit status.
@@ -63,16 +98,16 @@ pub fn run(arguments: &[String]) -> u8 {
         say("glance-manage category action [<args>]\nAvailable categories:\n\tdb");
         return 2;
     }
-    match arguments.first().map(String::as_str) {
-        Some("-h" | "--help") => {
-            say(USAGE.trim_end());
-            return 0;
-        }
-        Some("--version") => {
-            say(env!("CARGO_PKG_VERSION"));
-            return 0;
-        }
-        _ => {}
+    if arguments.first().is_some_and(|first| first == "--version") {
+        say(env!("CARGO_PKG_VERSION"));
+        return 0;
+    }
+    if arguments
+        .iter()
+        .any(|argument| matches!(argument.as_str(), "-h" | "--help"))
+    {
+        say(USAGE.trim_end());
+        return 0;
     }
     if let Some(status) = stores(arguments) {
         return status;
@@ -135,10 +170,15 @@ fn read(arguments: &[String]) -> Result<Request, Failure> {
             Some((flag, value)) => (flag, Some(value.to_owned())),
             None => (argument.as_str(), None),
         };
-        let files = match flag {
-            "--config-file" => &mut args.config_files,
-            "--config-dir" => &mut args.config_dirs,
-            "--debug" | "-d" | "--verbose" | "-v" => continue,
+        // As the daemons have it: --log_file, --log-file.
+        let dashed = flag.replace('_', "-");
+        if attached.is_none() && SWITCHES.contains(&dashed.as_str()) {
+            continue;
+        }
+        let files = match dashed.as_str() {
+            "--config-file" => Some(&mut args.config_files),
+            "--config-dir" => Some(&mut args.config_dirs),
+            other if VALUES.contains(&other) => None,
             _ => {
                 words.push(argument.clone());
                 continue;
@@ -147,7 +187,9 @@ fn read(arguments: &[String]) -> Result<Request, Failure> {
         let value = attached.or_else(|| rest.next().cloned());
         let value =
             value.ok_or_else(|| Failure::Usage(format!("{flag}: expected one argument")))?;
-        files.push(PathBuf::from(value));
+        if let Some(files) = files {
+            files.push(PathBuf::from(value));
+        }
     }
     let mut words = words.into_iter();
     let command = match words.next().as_deref() {
@@ -170,13 +212,19 @@ fn read(arguments: &[String]) -> Result<Request, Failure> {
 fn execute(request: &Request) -> Result<u8, Failure> {
     match request.command.as_str() {
         "sync" | "upgrade" => sync(request),
-        "version" => version(&mut open(request)?),
-        "check" => check(&mut open(request)?),
+        "version" => version(request),
+        "check" => check(request),
         "purge" => purge(request),
         "export" => dump::export(request),
         "import" => dump::import(request),
-        "expand" | "migrate" | "contract" => Err(Failure::Failed(
-            "Rolling upgrades are currently supported only for MySQL".to_owned(),
+        phase @ ("expand" | "migrate" | "contract") => in_phases(request, phase),
+        "version_control" => Err(Failure::Failed(
+            "db_sync places a database under version control, whatever made it".to_owned(),
+        )),
+        "load_metadefs" | "unload_metadefs" | "export_metadefs" => Err(Failure::Failed(
+            "metadata definitions are version 2 of the API's, which is not served here; \
+             those in a database of Glance's stay as they are"
+                .to_owned(),
         )),
         other => Err(Failure::Usage(format!("unknown action: {other}"))),
     }
@@ -193,41 +241,89 @@ fn open(request: &Request) -> Result<Conn, Failure> {
 
 fn sync(request: &Request) -> Result<u8, Failure> {
     // Glance takes a revision to go to; there is but one.
-    let version = request
-        .options
-        .iter()
-        .rfind(|option| !option.starts_with('-'));
-    if let Some(version) =
-        version.filter(|version| !["heads", "head", "pike01"].contains(&version.as_str()))
+    let options: Vec<&str> = request.options.iter().map(String::as_str).collect();
+    let version = match options.as_slice() {
+        [] => None,
+        ["--version"] => {
+            return Err(Failure::Usage(
+                "--version: expected one argument".to_owned(),
+            ));
+        }
+        ["--version", version] => Some(*version),
+        [option] => match option.strip_prefix("--version=") {
+            None if option.starts_with('-') => return Err(unrecognized(option)),
+            version => Some(version.unwrap_or(option)),
+        },
+        [_, .., option] => return Err(unrecognized(option)),
+    };
+    if let Some(version) = version.filter(|version| !["heads", "head", "pike01"].contains(version))
     {
         return Err(Failure::Failed(format!(
             "Can't locate revision identified by '{version}'"
         )));
     }
-    let target = target(request)?;
-    let mut conn = db::open(&target)?;
-    db::sync(&mut conn, &target)?;
-    let revision = db::version(&mut conn)?.unwrap_or_default();
+    make(&target(request)?)
+}
+
+fn make(target: &Target) -> Result<u8, Failure> {
+    let mut conn = db::open(target)?;
+    db::sync(&mut conn, target)?;
+    let revisions = db::versions(&mut conn)?.join(", ");
     say(&format!(
-        "Upgraded database to: {revision}, current revision(s): {revision}"
+        "Upgraded database to: {revisions}, current revision(s): {revisions}"
     ));
     Ok(0)
 }
 
-fn version(conn: &mut Conn) -> Result<u8, Failure> {
-    match db::version(conn)? {
-        Some(revision) => say(&revision),
-        None => say(
+/// The phases of an upgrade while Glance's older release serves: all is done in the first.
+fn in_phases(request: &Request, phase: &str) -> Result<u8, Failure> {
+    request.without_options()?;
+    let target = target(request)?;
+    if target.engine() != Engine::Mysql {
+        return Err(Failure::Failed(
+            "Rolling upgrades are currently supported only for MySQL".to_owned(),
+        ));
+    }
+    if phase != "migrate" {
+        return make(&target);
+    }
+    if db::condition(&mut db::open(&target)?)? == Condition::Empty {
+        return Err(Failure::Failed(
+            "Data migration did not run. Data migration cannot be run before database expansion. \
+             Run database expansion first using \"glance-manage db expand\""
+                .to_owned(),
+        ));
+    }
+    say("Migrated 0 rows");
+    Ok(0)
+}
+
+fn version(request: &Request) -> Result<u8, Failure> {
+    request.without_options()?;
+    let revisions = match db::open_to_look(&target(request)?)? {
+        Some(mut conn) => db::versions(&mut conn)?,
+        None => Vec::new(),
+    };
+    for revision in &revisions {
+        say(revision);
+    }
+    if revisions.is_empty() {
+        say(
             "Database is either not under migration control or under legacy migration control, \
              please run \"glance-manage db sync\" to place the database under alembic migration \
              control.",
-        ),
+        );
     }
     Ok(0)
 }
 
-fn check(conn: &mut Conn) -> Result<u8, Failure> {
-    if db::condition(conn)? == Condition::Current {
+fn check(request: &Request) -> Result<u8, Failure> {
+    request.without_options()?;
+    let condition = match db::open_to_look(&target(request)?)? {
+        Some(mut conn) => db::condition(&mut conn)?,
+        None => Condition::Empty,
+    };
+    if condition == Condition::Current {
         say("Database is up to date. No upgrades needed.");
         return Ok(0);
     }
@@ -248,7 +344,7 @@ fn purge(request: &Request) -> Result<u8, Failure> {
             "--age_in_days" => &mut age,
             "--max_rows" => &mut rows,
             _ if flag.starts_with("--") => {
-                return Err(Failure::Usage(format!("unrecognized arguments: {option}")));
+                return Err(unrecognized(option));
             }
             // Glance takes the two in this order without their names.
             _ => {
@@ -256,7 +352,7 @@ fn purge(request: &Request) -> Result<u8, Failure> {
                 let slot = match positional {
                     1 => &mut age,
                     2 => &mut rows,
-                    _ => return Err(Failure::Usage(format!("unrecognized arguments: {option}"))),
+                    _ => return Err(unrecognized(option)),
                 };
                 slot.clone_from(option);
                 continue;
@@ -269,9 +365,9 @@ fn purge(request: &Request) -> Result<u8, Failure> {
     let (age, rows) = limits(&age, &rows)?;
     let mut conn = open(request)?;
     current(&mut conn)?;
-    for (table, count) in db::purge(&mut conn, age, rows)? {
+    db::purge(&mut conn, age, rows, |table, count| {
         complain(&format!("Deleted {count} row(s) from table {table}"));
-    }
+    })?;
     Ok(0)
 }
 
@@ -288,8 +384,15 @@ fn current(conn: &mut Conn) -> Result<(), Failure> {
 /// Checks both numbers, with Glance's words.
 fn limits(age: &str, rows: &str) -> Result<(u32, u32), Failure> {
     let number = |name: &str, text: &str| {
-        let invalid = || Failure::Failed(format!("Invalid int value for {name}: {text}"));
-        text.trim().parse::<i64>().map_err(|_| invalid())
+        // Python's numbers have no end: what is beyond ours is beyond every limit.
+        let number = text.trim().parse::<i64>();
+        number.or_else(|error| match error.kind() {
+            IntErrorKind::PosOverflow => Ok(i64::MAX),
+            IntErrorKind::NegOverflow => Ok(i64::MIN),
+            _ => Err(Failure::Failed(format!(
+                "Invalid int value for {name}: {text}"
+            ))),
+        })
     };
     let failed = |text: &str| Failure::Failed(text.to_owned());
     let age = number("age_in_days", age)?;
@@ -313,6 +416,10 @@ fn limits(age: &str, rows: &str) -> Result<(u32, u32), Failure> {
         ));
     }
     Ok((age, u32::try_from(rows).unwrap_or(u32::MAX)))
+}
+
+fn unrecognized(option: &str) -> Failure {
+    Failure::Usage(format!("unrecognized arguments: {option}"))
 }
 
 fn say(text: &str) {

@@ -200,13 +200,18 @@ pub fn update(
     if !values.locations.is_empty() {
         locations::set(conn, id, &values.locations, &now)?;
     }
+    if row.status == ImageStatus::PendingDelete.as_str()
+        && values.status == Some(ImageStatus::Deleted)
+    {
+        locations::scrubbed(conn, id, &now)?;
+    }
     Ok(records::again(conn, id)?.seen_by(caller))
 }
 
 /// Marks the image `id` and all that belongs to it deleted; its status stays. Doing it again is no
 /// error for an administrator.
 pub fn delete(conn: &mut Conn, caller: &Identity, id: &str) -> Result<ImageRecord, DbError> {
-    mutable(conn, caller, id)?;
+    let pending = mutable(conn, caller, id)?.status == ImageStatus::PendingDelete.as_str();
     let now = SqlTime::now();
     let gone = |table| {
         Columns::of(table)
@@ -216,7 +221,7 @@ pub fn delete(conn: &mut Conn, caller: &Identity, id: &str) -> Result<ImageRecor
     gone("images")
         .set("updated_at", &now)
         .update(conn, "id = ?", vec![Bind::from(id)])?;
-    locations::delete_all(conn, id, &now)?;
+    locations::delete_all(conn, id, pending, &now)?;
     let live = format!("image_id = ? AND {}", conn.engine().live());
     members::settle(conn, id)?;
     for table in ["image_properties", "image_members", "image_tags"] {

@@ -15,6 +15,9 @@ use super::statement::{Bind, Statement};
 /// A location of an image, deleted ones included where a list asks for them.
 pub type Location = LocationData;
 
+/// What a location is whose data waits for the scrubber.
+const PENDING: &str = "pending_delete";
+
 /// Identifier, URL, status, metadata in JSON.
 pub(super) type Row = (i64, String, String, Option<String>);
 
@@ -76,10 +79,10 @@ pub(super) fn set(
     let sql = format!("SELECT id FROM image_locations WHERE image_id = ? AND {live}");
     let present: Vec<i64> = Statement::<Whole>::kept(sql, vec![Bind::from(image)]).load(conn)?;
     for id in present.iter().filter(|id| !kept.contains(id)) {
-        gone(now).update(conn, "id = ?", vec![Bind::from(*id)])?;
+        gone("deleted", now).update(conn, "id = ?", vec![Bind::from(*id)])?;
     }
     for location in locations {
-        let gone = matches!(location.status.as_str(), "deleted" | "pending_delete");
+        let gone = matches!(location.status.as_str(), "deleted" | PENDING);
         let metadata = Value::Object(location.metadata.clone()).to_string();
         let row = Columns::of("image_locations")
             .set("value", location.url.expose())
@@ -105,16 +108,29 @@ pub(super) fn set(
     Ok(())
 }
 
-/// Marks all locations of an image deleted.
-pub(super) fn delete_all(conn: &mut Conn, image: &str, now: &SqlTime) -> QueryResult<usize> {
+/// Marks all locations of an image deleted. Those of one that waits for the scrubber are
+/// `pending_delete` besides: Glance's scrubber looks at no others.
+pub(super) fn delete_all(
+    conn: &mut Conn,
+    image: &str,
+    pending: bool,
+    now: &SqlTime,
+) -> QueryResult<usize> {
     let live = format!("image_id = ? AND {}", conn.engine().live());
-    gone(now).update(conn, &live, vec![Bind::from(image)])
+    let status = if pending { PENDING } else { "deleted" };
+    gone(status, now).update(conn, &live, vec![Bind::from(image)])
 }
 
-fn gone(now: &SqlTime) -> Columns {
+/// Notes that the scrubber has been there, as Glance's does.
+pub(super) fn scrubbed(conn: &mut Conn, image: &str, now: &SqlTime) -> QueryResult<usize> {
+    let waiting = vec![Bind::from(image), Bind::from(PENDING)];
+    gone("deleted", now).update(conn, "image_id = ? AND status = ?", waiting)
+}
+
+fn gone(status: &'static str, now: &SqlTime) -> Columns {
     Columns::of("image_locations")
         .set("deleted", true)
-        .set("status", "deleted")
+        .set("status", status)
         .set("updated_at", now)
         .set("deleted_at", now)
 }

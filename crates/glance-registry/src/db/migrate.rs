@@ -9,13 +9,13 @@ use std::future::Future;
 use std::sync::Arc;
 use std::time::Duration;
 
+use diesel::QueryResult;
 use diesel::backend::Backend;
 use diesel::migration::MigrationSource;
 use diesel::mysql::Mysql;
 use diesel::pg::Pg;
 use diesel::sql_types::{BigInt, Nullable, Text};
 use diesel::sqlite::Sqlite;
-use diesel::{OptionalExtension, QueryResult};
 use diesel_async::async_connection_wrapper::{AsyncConnectionWrapper, BlockOn};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 use thiserror::Error;
@@ -37,6 +37,9 @@ const PATIENCE: Duration = Duration::from_secs(6 * 3600);
 /// The revision of Glance's schema that we know.
 const REVISION: &str = "pike01";
 
+/// What Glance 15 notes of the same schema when it was made by its `db expand`, `migrate` and `contract`.
+const IN_PHASES: [&str; 2] = ["pike_contract01", "pike_expand01"];
+
 /// The migration that makes Glance's own tables.
 const GLANCES: &str = "20170830000000";
 
@@ -54,8 +57,8 @@ pub enum SchemaError {
     Newer(String),
     /// Tables without the note of their revision.
     #[error(
-        "the database has a table of images but no alembic_version: Glance 14 or older made it; \
-         upgrade it with Glance 15's db_sync first"
+        "the database has a table of images but no revision in alembic_version: Glance 14 or older \
+         made it; upgrade it with Glance 15's db_sync first"
     )]
     Unversioned,
     /// The database refused.
@@ -201,7 +204,13 @@ fn on_server(place: &Place, direction: Direction) -> Result<(), SchemaError> {
         Engine::Mysql => {
             let conn = servers::in_time(&runtime, servers::mysql(&place))?;
             let mut conn = AsyncConnectionWrapper::<_, Own>::from(conn);
-            go(&mut conn, ON_MYSQL, direction)
+            match go(&mut conn, ON_MYSQL, direction) {
+                // A db_sync that was killed left its server at work, which ended meanwhile.
+                Err(error) if error.to_string().contains("Duplicate key name") => {
+                    go(&mut conn, ON_MYSQL, direction)
+                }
+                outcome => outcome,
+            }
         }
         _ => {
             let conn = servers::in_time(&runtime, servers::postgres(&place))?;
@@ -252,12 +261,16 @@ pub fn condition(conn: &mut Conn) -> Result<Condition, SchemaError> {
 }
 
 fn look(conn: &mut Conn) -> Result<Condition, SchemaError> {
-    let revision = version(conn)?;
+    let revisions = versions(conn)?;
     let has_images = has_table(conn, "images")?;
-    match &revision {
-        Some(other) if other != REVISION => return Err(SchemaError::OtherRevision(other.clone())),
-        None if has_images => return Err(SchemaError::Unversioned),
-        _ => {}
+    let whole = |revision: &String| [REVISION, IN_PHASES[0]].contains(&revision.as_str());
+    let known = |revision: &String| whole(revision) || revision == IN_PHASES[1];
+    if revisions.is_empty() {
+        if has_images {
+            return Err(SchemaError::Unversioned);
+        }
+    } else if !revisions.iter().all(known) || !revisions.iter().any(whole) {
+        return Err(SchemaError::OtherRevision(revisions.join(", ")));
     }
     if !has_images {
         return Ok(Condition::Empty);
@@ -278,15 +291,13 @@ fn look(conn: &mut Conn) -> Result<Condition, SchemaError> {
     }
 }
 
-/// The revision of Glance's schema, as its own tools note it.
-pub fn version(conn: &mut Conn) -> Result<Option<String>, SchemaError> {
+/// The revisions of Glance's schema, as its own tools note them: one, or one for each branch.
+pub fn versions(conn: &mut Conn) -> Result<Vec<String>, SchemaError> {
     if !has_table(conn, "alembic_version")? {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    let sql = "SELECT version_num FROM alembic_version";
-    Ok(Statement::<Text>::passing(sql, Vec::new())
-        .get_result(conn)
-        .optional()?)
+    let sql = "SELECT version_num FROM alembic_version ORDER BY version_num";
+    Ok(Statement::<Text>::passing(sql, Vec::new()).load(conn)?)
 }
 
 fn known_migrations<DB: Backend>(migrations: EmbeddedMigrations) -> Vec<String> {

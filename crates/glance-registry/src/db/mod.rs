@@ -66,7 +66,7 @@ pub use members::{
     MemberChange, add_member, check_sharable, list_members, remove_member, replace_members,
     shared_images,
 };
-pub use migrate::{Condition, SchemaError, condition, revert, sync, version};
+pub use migrate::{Condition, SchemaError, condition, revert, sync, versions};
 pub use pool::Limits;
 pub use purge::{PurgeError, purge};
 pub use readers::Load;
@@ -131,6 +131,21 @@ pub fn connect(target: &Target) -> Result<Conn, diesel::ConnectionError> {
 /// Opens a database for work outside of the daemon.
 pub fn open(target: &Target) -> Result<Conn, OpenError> {
     connect(target).map_err(|source| OpenError::Open {
+        name: target.shown(),
+        source,
+    })
+}
+
+/// Opens a database to look at its tables; a file stays as it is. None: there is no such file.
+pub fn open_to_look(target: &Target) -> Result<Option<Conn>, OpenError> {
+    let Target::File { path, .. } = target else {
+        return open(target).map(Some);
+    };
+    if !path.exists() {
+        return Ok(None);
+    }
+    let opened = sqlite::reader(path, 1).map(Conn::from);
+    opened.map(Some).map_err(|source| OpenError::Open {
         name: target.shown(),
         source,
     })

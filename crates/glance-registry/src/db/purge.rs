@@ -33,36 +33,41 @@ pub struct PurgeError {
 const TOGETHER: i64 = 100;
 
 /// Removes, from each table, at most `max_rows` rows that were deleted more than `age_in_days` days
-/// ago, the oldest first, a few at a time. Gives the number for each table. An image whose children
+/// ago, the oldest first, a few at a time. Tells `report` the number for each table, also where it
+/// then fails. An image whose children
 /// are not all gone stays for the next purge, where Glance fails on it. Ids of images that go are
 /// retired: [`insert`](super::insert) refuses them as it refuses those of deleted images.
 pub fn purge(
     conn: &mut Conn,
     age_in_days: u32,
     max_rows: u32,
-) -> Result<Vec<(&'static str, i64)>, PurgeError> {
-    let mut counts = Vec::new();
+    mut report: impl FnMut(&'static str, usize),
+) -> Result<(), PurgeError> {
     for table in TABLES {
-        let failed = |source| PurgeError { table, source };
-        let mut rows = 0;
-        while rows < i64::from(max_rows) {
-            let limit = TOGETHER.min(i64::from(max_rows) - rows);
-            let gone = retried(conn, |conn| some(conn, table, age_in_days, limit));
-            let gone = gone.map_err(failed)?;
-            rows += gone;
-            if gone < limit {
-                break;
+        let (mut rows, mut outcome) = (0, Ok(()));
+        let mut left = i64::from(max_rows);
+        while left > 0 {
+            let limit = TOGETHER.min(left);
+            match retried(conn, |conn| some(conn, table, age_in_days, limit)) {
+                Ok(Some(gone)) => rows += gone,
+                Ok(None) => break,
+                Err(source) => {
+                    outcome = Err(PurgeError { table, source });
+                    break;
+                }
             }
+            left -= limit;
         }
-        counts.push((table, rows));
+        report(table, rows);
+        outcome?;
     }
-    Ok(counts)
+    Ok(())
 }
 
-fn retried(
+fn retried<T>(
     conn: &mut Conn,
-    work: impl Fn(&mut Conn) -> Result<i64, DbError>,
-) -> Result<i64, DbError> {
+    work: impl Fn(&mut Conn) -> Result<T, DbError>,
+) -> Result<T, DbError> {
     let embedded = conn.engine().is_embedded();
     for _ in 0..5 {
         let outcome = if embedded {
@@ -79,12 +84,14 @@ fn retried(
     Err(DbError::Unavailable("others are in the way".to_owned()))
 }
 
+/// Removes up to `limit` rows. Gives how many went, fewer than were found where somebody else purges, too;
+/// none: there are no more.
 fn some(
     conn: &mut Conn,
     table: &'static str,
     age_in_days: u32,
     limit: i64,
-) -> Result<i64, DbError> {
+) -> Result<Option<usize>, DbError> {
     let engine = conn.engine();
     let free = if table == "images" {
         "AND NOT EXISTS (SELECT 1 FROM image_locations c WHERE c.image_id = t.id) \
@@ -115,16 +122,15 @@ fn some(
             Statement::<Whole>::passing(format!("SELECT t.id {rest}"), binds()).load(conn)?;
         ids.into_iter().map(Bind::from).collect()
     };
-    let found = i64::try_from(rows.len()).unwrap_or(i64::MAX);
-    if !rows.is_empty() {
-        if table == "images" {
-            retire(conn, rows.clone())?;
-        }
-        let places = vec!["?"; rows.len()].join(", ");
-        let sql = format!("DELETE FROM {table} WHERE id IN ({places})");
-        Statement::passing(sql, rows).execute(conn)?;
+    if rows.is_empty() {
+        return Ok(None);
     }
-    Ok(found)
+    if table == "images" {
+        retire(conn, rows.clone())?;
+    }
+    let places = vec!["?"; rows.len()].join(", ");
+    let sql = format!("DELETE FROM {table} WHERE id IN ({places})");
+    Ok(Some(Statement::passing(sql, rows).execute(conn)?))
 }
 
 /// Notes ids that no image may have any more; those that are noted already stay.

@@ -225,7 +225,7 @@ fn by_the_daemon(conn: &mut Conn, numbers: &mut Numbers, step: usize) -> String 
         _ => images::delete(conn, &admin, image).map(drop),
     });
     if step.is_multiple_of(50) {
-        purge(conn, 0, 100).unwrap();
+        purge(conn, 0, 100, |_, _| {}).unwrap();
     }
     format!("{which} of ours: {outcome:?}")
 }

@@ -85,7 +85,7 @@ impl Load {
         if let Some(index) = before.0.iter().position(|count| *count > 0)
             && index > 0
         {
-            let words = TABLES[index].words;
+            let words = TABLES[index].called();
             return Err(DumpError::Others { words });
         }
         Ok(Self {
@@ -157,7 +157,7 @@ impl Load {
         if self.found.0[self.table] == self.before.0[self.table] {
             return Ok(());
         }
-        let words = TABLES[self.table].words;
+        let words = TABLES[self.table].called();
         Err(DumpError::Others { words })
     }
 
@@ -172,7 +172,7 @@ impl Load {
                     Ok(())
                 })?;
                 if sum != *wanted {
-                    return Err(DumpError::NotTheSame(table.words));
+                    return Err(DumpError::NotTheSame(table.called()));
                 }
             }
             Ok(())

@@ -114,10 +114,7 @@ impl fmt::Display for Counts {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         for (index, (table, count)) in TABLES.iter().zip(self.0).enumerate() {
             let comma = if index == 0 { "" } else { ", " };
-            match table.words {
-                "retired" => write!(f, "{comma}{count} retired ids")?,
-                words => write!(f, "{comma}{count} {words}")?,
-            }
+            write!(f, "{comma}{count} {}", table.called())?;
         }
         Ok(())
     }

@@ -66,7 +66,7 @@ impl<'a> Reader<'a> {
         if table < self.table {
             return Err(DumpError::Place {
                 line: number,
-                words: TABLES[table].words,
+                words: TABLES[table].called(),
             });
         }
         self.table = table;

@@ -1,11 +1,10 @@
 //! `db_export` and `db_import`: where a dump goes to and comes from, and what is said of it.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufReader, BufWriter, Seek, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::io::{self, BufReader, BufWriter, Seek};
 use std::path::{Path, PathBuf};
 
-use super::{Failure, Request, complain, current, say, target};
+use super::{Failure, Request, complain, current, say, target, unrecognized};
 use crate::db::{self, Conn};
 use crate::dump;
 
@@ -40,26 +39,23 @@ pub(super) fn export(request: &Request) -> Result<u8, Failure> {
 }
 
 fn into_file(conn: &mut Conn, path: &Path) -> Result<dump::Exported, Failure> {
-    let mut part = path.as_os_str().to_owned();
-    part.push(".part");
-    let part = PathBuf::from(part);
-    // Locations may hold credentials.
-    let mut options = OpenOptions::new();
-    let options = options.write(true).create(true).truncate(true).mode(0o600);
-    let opened = options.open(&part);
-    let mut out = BufWriter::new(opened.map_err(|error| failed(&part, &error))?);
-    let outcome = dump::export(conn, &mut out).map_err(Failure::from);
-    let outcome = outcome.and_then(|exported| {
-        let synced = out.flush().and_then(|()| out.get_ref().sync_all());
-        let named = synced.and_then(|()| std::fs::rename(&part, path));
-        named.map_err(|error| failed(path, &error))?;
-        Ok(exported)
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    // A file of its own, which nobody else has opened or may read: locations may hold credentials.
+    let mut part = tempfile::Builder::new();
+    part.prefix(path.file_name().unwrap_or_default())
+        .suffix(".part");
+    let part = part.tempfile_in(folder.unwrap_or(Path::new(".")));
+    let mut out = BufWriter::new(part.map_err(|error| failed(path, &error))?);
+    let exported = dump::export(conn, &mut out)?;
+    let written = out.into_inner().map_err(io::IntoInnerError::into_error);
+    let named = written.and_then(|part| {
+        part.as_file().sync_all()?;
+        Ok(part.persist(path)?)
     });
-    if outcome.is_err() {
-        // It is of no use, and the next one writes it anew.
-        let _ = std::fs::remove_file(&part);
-    }
-    outcome
+    named.map_err(|error| failed(path, &error))?;
+    Ok(exported)
 }
 
 /// Brings in a dump. A file is read to its end first, so that a damaged one changes nothing; what
@@ -97,7 +93,7 @@ fn file(request: &Request) -> Result<Option<PathBuf>, Failure> {
         [] => Ok(None),
         [file] if file == "-" => Ok(None),
         [file] if !file.starts_with('-') => Ok(Some(PathBuf::from(file))),
-        [file] | [_, file, ..] => Err(Failure::Usage(format!("unrecognized arguments: {file}"))),
+        [file] | [_, file, ..] => Err(unrecognized(file)),
     }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::json;
 
-use crate::harness::{ADMIN, Place, T1};
+use crate::harness::{ADMIN, Place, T1, at_once};
 
 /// Images of the source: more than are written at a time.
 const MANY: usize = 1100;
@@ -184,6 +184,25 @@ fn a_database_that_glance_wrote_can_be_moved() {
     use std::os::unix::fs::PermissionsExt;
     let mode = std::fs::metadata(&file).unwrap().permissions().mode();
     assert_eq!(mode & 0o077, 0);
+}
+
+#[test]
+fn exports_to_one_file_leave_one_whole_dump() {
+    let place = source("0");
+    let expected = exported(&place);
+    let file = place.path("dump");
+    // What others put where the file may be written must not get the credentials.
+    let open_to_all = place.path("open to all");
+    std::fs::write(&open_to_all, "").unwrap();
+    std::os::unix::fs::symlink(&open_to_all, place.path("dump.part")).unwrap();
+    for (status, said) in at_once(3, |_| place.manage(&["db_export", file.to_str().unwrap()])) {
+        assert_eq!(status, 0, "{said}");
+    }
+    assert!(std::fs::read_to_string(&file).unwrap() == expected);
+    assert_eq!(std::fs::read(&open_to_all).unwrap(), b"");
+    let left = std::fs::read_dir(file.parent().unwrap()).unwrap();
+    let left = left.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    assert_eq!(left.filter(|name| name.contains(".part")).count(), 1);
 }
 
 #[test]

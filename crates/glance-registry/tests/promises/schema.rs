@@ -1,6 +1,7 @@
 //! Databases: Glance's open as they are, ours are made once, newer ones are refused.
 
 use std::process::Stdio;
+use std::time::Duration;
 
 use serde_json::json;
 
@@ -63,6 +64,195 @@ fn two_syncs_at_once_both_succeed() {
     }
     assert_eq!(place.manage(&["db_upgrade"]).0, 0);
     assert_eq!(place.manage(&["db_check"]).0, 0);
+}
+
+#[test]
+fn a_sync_that_was_killed_can_be_begun_again() {
+    let place = Place::with_glances_database();
+    assert_eq!(place.manage(&["db_sync"]).0, 0);
+    // The server has made a table or an index, and nobody was there to note it.
+    for migration in [
+        "20260101000000",
+        "20260101000001",
+        "20260101000002",
+        "20260101000003",
+        "20260101000004",
+        "20260101000005",
+        "20260101000006",
+        "20260101000007",
+    ] {
+        // Elsewhere both are one transaction.
+        if !place.has_whole_seconds() {
+            break;
+        }
+        place.execute(&format!(
+            "DELETE FROM __diesel_schema_migrations WHERE version = '{migration}'"
+        ));
+        assert_eq!(place.manage(&["db_check"]).0, 3, "{migration}");
+        let (status, said) = place.manage(&["db_sync"]);
+        assert_eq!(status, 0, "{migration}: {said}");
+    }
+    // At any moment.
+    for attempt in 1..8 {
+        let place = Place::with_glances_database();
+        let mut sync = place.manage_command(&["db_sync"]);
+        let mut sync = sync.stdout(Stdio::null()).spawn().unwrap();
+        std::thread::sleep(Duration::from_millis(attempt * 25));
+        let _ = sync.kill();
+        sync.wait().unwrap();
+        let (status, said) = place.manage(&["db_sync"]);
+        assert_eq!(status, 0, "{said}");
+        assert_eq!(place.manage(&["db_check"]).0, 0);
+    }
+}
+
+#[test]
+fn tables_of_an_old_servers_format_are_adopted() {
+    for format in ["COMPACT", "REDUNDANT"] {
+        let place = Place::with_glances_database();
+        if !place.has_whole_seconds() {
+            return;
+        }
+        for table in [
+            "images",
+            "image_properties",
+            "image_locations",
+            "image_members",
+        ] {
+            place.execute(&format!("ALTER TABLE {table} ROW_FORMAT = {format}"));
+        }
+        let (status, said) = place.manage(&["db_sync"]);
+        assert_eq!(status, 0, "{format}: {said}");
+    }
+}
+
+#[test]
+fn tables_that_glance_made_in_phases_are_adopted() {
+    let place = Place::with_glances_database();
+    place.execute("UPDATE alembic_version SET version_num = 'pike_contract01'");
+    let said = "Upgraded database to: pike_contract01, current revision(s): pike_contract01\n";
+    assert_eq!(place.manage(&["db_sync"]), (0, said.to_owned()));
+    place.execute("INSERT INTO alembic_version VALUES ('pike_expand01')");
+    assert_eq!(place.manage(&["db_check"]).0, 0);
+    let both = "pike_contract01\npike_expand01\n";
+    assert_eq!(place.manage(&["db_version"]), (0, both.to_owned()));
+    // What a next release has expanded is not ours to serve.
+    place.execute("INSERT INTO alembic_version VALUES ('queens_expand01')");
+    let (status, said) = place.manage(&["db_sync"]);
+    assert!(status == 1 && said.contains("queens_expand01"), "{said}");
+    place.execute("DELETE FROM alembic_version WHERE version_num <> 'pike_expand01'");
+    assert_eq!(place.manage(&["db_sync"]).0, 1);
+}
+
+#[test]
+fn phases_of_an_upgrade_are_one() {
+    let place = Place::new();
+    for phase in ["expand", "migrate", "contract"] {
+        let expected = match place.has_whole_seconds() {
+            true => 0,
+            false => 1,
+        };
+        let (status, said) = place.manage(&["db", phase]);
+        assert_eq!(status, expected, "{said}");
+        assert_eq!(said.contains("only for MySQL"), expected == 1, "{said}");
+    }
+    let synced = place.has_whole_seconds();
+    assert_eq!(place.manage(&["db_check"]).0 == 0, synced);
+}
+
+#[test]
+fn to_look_at_a_database_changes_nothing() {
+    let place = Place::in_file();
+    assert_eq!(place.manage(&["db_check"]).0, 3);
+    let (status, said) = place.manage(&["db_version"]);
+    assert!(
+        status == 0 && said.contains("glance-manage db sync"),
+        "{said}"
+    );
+    assert!(!place.database().exists());
+    if let Some(sample) = Some(Place::with_glances_database()).filter(Place::is_file) {
+        let before = std::fs::read(sample.database()).unwrap();
+        assert_eq!(sample.manage(&["db_check"]).0, 3);
+        assert_eq!(sample.manage(&["db_version"]).0, 0);
+        assert_eq!(std::fs::read(sample.database()).unwrap(), before);
+    }
+}
+
+#[test]
+fn what_a_command_does_not_know_it_refuses_before_it_does_anything() {
+    let place = Place::new();
+    for wrong in [
+        &["db_sync", "--bogus"][..],
+        &["db_sync", "--version"],
+        &["db_sync", "pike01", "more"],
+        &["db_check", "--bogus"],
+        &["db_version", "more"],
+        &["db_purge", "--bogus"],
+        &["db_export", "--bogus"],
+    ] {
+        let (status, said) = place.manage(wrong);
+        assert!(
+            status == 2 && said.contains("glance-manage: error: "),
+            "{wrong:?}: {said}"
+        );
+    }
+    for help in [&["db_sync", "--help"][..], &["db", "-h"], &["--help"]] {
+        let (status, said) = place.manage(help);
+        assert!(
+            status == 0 && said.contains("usage: glance-manage"),
+            "{help:?}: {said}"
+        );
+    }
+    for elsewhere in [
+        "version_control",
+        "load_metadefs",
+        "unload_metadefs",
+        "export_metadefs",
+    ] {
+        let (status, said) = place.manage(&["db", elsewhere]);
+        assert!(
+            status == 1 && !said.contains("usage"),
+            "{elsewhere}: {said}"
+        );
+    }
+    for version in [
+        &["db", "sync", "--version=liberty"][..],
+        &["db_sync", "liberty"],
+    ] {
+        let (status, said) = place.manage(version);
+        assert!(status == 1 && said.contains("'liberty'"), "{said}");
+    }
+    assert_eq!(place.manage(&["db_check"]).0, 3);
+    // oslo's own options are nobody's business.
+    let oslos = ["--log-file", "/nowhere/x", "--use-syslog", "--nodebug"];
+    let spelled = [&oslos[..], &["db", "sync", "--version", "pike01"]].concat();
+    assert_eq!(place.manage(&spelled).0, 0);
+}
+
+#[test]
+fn what_waits_for_the_scrubber_is_noted_as_glances_scrubber_wants_it() {
+    let place = Place::new();
+    let registry = place.start();
+    let id = registry.create(T1, json!({"location": "file:///x"}));
+    let path = format!("/images/{id}");
+    let become_ = |status: &str| {
+        let change = json!({"image": {"status": status}});
+        assert_eq!(registry.put(ADMIN, &path, &change).status, 200);
+    };
+    let question = format!(
+        "SELECT status || '|' || CAST(CAST(deleted AS INTEGER) AS TEXT) AS line FROM image_locations WHERE image_id = '{id}'"
+    );
+    let mysql =
+        format!("SELECT CONCAT(status, '|', deleted) FROM image_locations WHERE image_id = '{id}'");
+    let postgres = format!(
+        "SELECT status || '|' || deleted::int FROM image_locations WHERE image_id = '{id}'"
+    );
+    let location = || place.ask([&question, &postgres, &mysql]);
+    become_("pending_delete");
+    assert_eq!(registry.delete(ADMIN, &path).status, 200);
+    assert_eq!(location(), ["pending_delete|1"]);
+    become_("deleted");
+    assert_eq!(location(), ["deleted|1"]);
 }
 
 #[test]

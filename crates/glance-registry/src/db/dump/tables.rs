@@ -15,7 +15,7 @@ pub(crate) struct Table {
     pub(crate) name: &'static str,
     /// One row of it, in a line of the dump and in messages.
     pub(crate) word: &'static str,
-    /// Several rows of it, in the last line and in messages.
+    /// Several rows of it, in the last line.
     pub(crate) words: &'static str,
     /// Its columns; the first is its key, by which its rows are ordered.
     pub(crate) columns: &'static [Column],
@@ -24,6 +24,14 @@ pub(crate) struct Table {
 }
 
 impl Table {
+    /// Several rows of it, in messages.
+    pub(crate) fn called(&self) -> &'static str {
+        match self.words {
+            "retired" => "retired ids",
+            words => words,
+        }
+    }
+
     /// Whether the database numbers its rows.
     pub(super) fn is_numbered(&self) -> bool {
         let key = self.columns.first();
