@@ -1,9 +1,11 @@
 //! Connections to PostgreSQL and to MySQL.
 
 use std::future::Future;
+use std::sync::Once;
 use std::time::Duration;
 
 use diesel::ConnectionError;
+use diesel::sql_types::Text;
 use diesel_async::{AsyncMysqlConnection, AsyncPgConnection, SimpleAsyncConnection};
 use glance_net::tls::Trust;
 use mysql_async::{Opts, OptsBuilder, SslOpts};
@@ -14,6 +16,7 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use super::conn::{Conn, Link, Server};
 use super::dialect::Engine;
+use super::statement::Statement;
 use super::target::{Encryption, Place, Wish};
 
 /// What opening a connection may take.
@@ -23,11 +26,17 @@ const WAY: Duration = Duration::from_secs(5);
 
 /// What PostgreSQL is told of plans: they are made once for a statement, not again for each page that
 /// is asked for, and lead through indexes, of which each list has one with all of its order. A
-/// version that lacks one of the settings does without.
-const PLANS: &str = "SELECT set_config(name, \
-     CASE name WHEN 'plan_cache_mode' THEN 'force_generic_plan' ELSE 'off' END, false) \
+/// version that lacks one of the settings does without. The language of messages is for what is read of
+/// errors, and only a superuser may choose it.
+const SETTINGS: &str = "SELECT set_config(name, CASE name \
+     WHEN 'plan_cache_mode' THEN 'force_generic_plan' WHEN 'lc_messages' THEN 'C' ELSE 'off' END, false) \
      FROM pg_settings WHERE name IN \
-     ('plan_cache_mode', 'enable_seqscan', 'enable_incremental_sort', 'jit')";
+     ('plan_cache_mode', 'enable_seqscan', 'enable_incremental_sort', 'jit') \
+     OR name = 'lc_messages' AND current_setting('is_superuser') = 'on'";
+
+/// The language of PostgreSQL's messages, where it is not the one in which they are read.
+const LANGUAGE: &str = "SELECT setting FROM pg_settings \
+     WHERE name = 'lc_messages' AND setting <> '' AND setting !~ '^(C|POSIX|en)([._-]|$)'";
 
 /// A connection that is ready for any statement.
 pub(super) fn connect(place: &Place) -> Result<Conn, ConnectionError> {
@@ -53,7 +62,25 @@ pub(super) fn connect(place: &Place) -> Result<Conn, ConnectionError> {
             }))
         }
     };
-    Ok(Conn::new(link))
+    let mut conn = Conn::new(link);
+    if place.engine == Engine::Postgres {
+        LANGUAGE_LOOKED_AT.call_once(|| look_at_language(&mut conn));
+    }
+    Ok(conn)
+}
+
+static LANGUAGE_LOOKED_AT: Once = Once::new();
+
+/// Tells of messages that will not be understood.
+fn look_at_language(conn: &mut Conn) {
+    if let Ok(language) =
+        Statement::<Text>::passing(LANGUAGE, Vec::new()).get_result::<String>(conn)
+    {
+        log::warn!(
+            "PostgreSQL tells its errors in the language of {language}: what could be tried again, as after a \
+             deadlock, is answered with 500 until it has lc_messages = 'C'"
+        );
+    }
 }
 
 /// Runs what one connection needs, on the thread that asks it.
@@ -131,7 +158,7 @@ pub(super) async fn postgres(place: &Place) -> Result<AsyncPgConnection, Connect
         let (client, connection) = config.connect(tls).await.map_err(|error| bad(&error))?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await?
     };
-    conn.batch_execute(PLANS)
+    conn.batch_execute(SETTINGS)
         .await
         .map_err(ConnectionError::CouldntSetupConfiguration)?;
     Ok(conn)
