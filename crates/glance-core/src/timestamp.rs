@@ -32,7 +32,8 @@ impl Timestamp {
         self.0.and_utc()
     }
 
-    /// Reads `YYYY-MM-DDTHH:MM:SS[.ffffff]`, with a blank in place of the `T` too.
+    /// Reads `YYYY-MM-DDTHH:MM:SS[.ffffff]`, with a blank in place of the `T` too. No leap second is a
+    /// time, as in Python.
     pub fn parse(text: &str) -> Option<Self> {
         if let Some(time) = usual(text.as_bytes()) {
             return Some(Self(time));
@@ -40,6 +41,7 @@ impl Timestamp {
         NaiveDateTime::parse_from_str(text, "%Y-%m-%dT%H:%M:%S%.f")
             .or_else(|_| NaiveDateTime::parse_from_str(text, "%Y-%m-%d %H:%M:%S%.f"))
             .ok()
+            .filter(|time| time.nanosecond() < 1_000_000_000)
             .map(Self::from_naive)
     }
 

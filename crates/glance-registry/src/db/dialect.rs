@@ -20,6 +20,11 @@ impl Engine {
         self == Self::Sqlite
     }
 
+    /// Whether texts may be equal that are written differently, as in upper and lower case.
+    pub(super) fn folds_text(self) -> bool {
+        self == Self::Mysql
+    }
+
     /// A truth value as the columns have it.
     pub(super) fn flag(self, yes: bool) -> &'static str {
         match (self, yes) {

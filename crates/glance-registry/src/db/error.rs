@@ -134,11 +134,13 @@ const CLASHES: [&str; 4] = [
 ];
 
 /// What servers say of texts that a column cannot hold.
-const UNFIT: [&str; 5] = [
+const UNFIT: [&str; 6] = [
     "value too long for type",
     "Data too long for column",
     "invalid byte sequence",
     "Incorrect string value",
+    // Characters that a database of PostgreSQL's has not which is not UTF-8.
+    "has no equivalent in encoding",
     // Characters that a column of MySQL's utf8 has not, where it is compared.
     "Illegal mix of collations",
 ];

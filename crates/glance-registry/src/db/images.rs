@@ -223,7 +223,7 @@ pub fn delete(conn: &mut Conn, caller: &Identity, id: &str) -> Result<ImageRecor
         .update(conn, "id = ?", vec![Bind::from(id)])?;
     locations::delete_all(conn, id, pending, &now)?;
     let live = format!("image_id = ? AND {}", conn.engine().live());
-    members::settle(conn, id)?;
+    members::settle(conn, id, &now)?;
     for table in ["image_properties", "image_members", "image_tags"] {
         gone(table).update(conn, &live, vec![Bind::from(id)])?;
     }

@@ -126,7 +126,7 @@ pub fn add_member(
     let live = rows.iter().filter(|row| !row.deleted).count();
     check_quota(live + 1, quota)?;
     let now = SqlTime::now();
-    match known(&rows, &change.member) {
+    match asked(conn, image, &rows, &change.member)? {
         // Whoever was removed does not get an old right back unasked.
         Some(row) if row.deleted => revive(conn, row.id, change.can_share.unwrap_or(false), &now)?,
         Some(row) => revive(
@@ -168,7 +168,7 @@ pub fn replace_members(
     for row in live().filter(replaced) {
         let kept = known(&rows, &row.member).is_some_and(|known| known.id == row.id);
         if !kept || wanted(&row.member).is_none() {
-            remove(conn, row.id, &now)?;
+            remove(conn, image, row, &now)?;
         }
     }
     let mut done: Vec<&str> = Vec::new();
@@ -204,7 +204,7 @@ pub(super) fn make_members(
     let rows = once_each(conn, rows)?;
     for row in rows.iter().filter(|row| !row.deleted) {
         if !wanted.contains(&row.member) {
-            remove(conn, row.id, now)?;
+            remove(conn, image, row, now)?;
         }
     }
     for (index, member) in wanted.iter().enumerate() {
@@ -227,15 +227,23 @@ pub fn remove_member(
 ) -> Result<(), DbError> {
     let Shared { rows, .. } = sharable(conn, caller, image)?;
     let rows = once_each(conn, rows)?;
-    let theirs = rows.iter().find(|row| !row.deleted && row.member == member);
-    remove(conn, theirs.ok_or(DbError::NoMember)?.id, &SqlTime::now())?;
+    let theirs = asked(conn, image, &rows, member)?.filter(|row| !row.deleted);
+    let theirs = theirs.ok_or(DbError::NoMember)?;
+    remove(conn, image, theirs, &SqlTime::now())?;
     Ok(())
 }
 
-/// Makes sure that an image's memberships are there once each, so that all can be removed at one moment.
-pub(super) fn settle(conn: &mut Conn, image: &str) -> QueryResult<()> {
+/// Makes sure that all memberships of an image can be removed at one moment, `now`.
+pub(super) fn settle(conn: &mut Conn, image: &str, now: &SqlTime) -> QueryResult<()> {
     let rows = rows(conn, image)?;
-    once_each(conn, rows).map(drop)
+    let rows = once_each(conn, rows)?;
+    if conn.engine().folds_text() && rows.len() > 1 {
+        let sql = "DELETE a FROM image_members a \
+             JOIN image_members b ON b.image_id = a.image_id AND b.member = a.member AND b.deleted = 0 \
+             WHERE a.image_id = ? AND (a.deleted = 0 AND a.id > b.id OR a.deleted_at = CAST(? AS DATETIME))";
+        Statement::kept(sql, vec![Bind::from(image), Bind::from(now)]).execute(conn)?;
+    }
+    Ok(())
 }
 
 fn member(row: Row) -> Member {
@@ -252,6 +260,23 @@ fn known<'a>(rows: &'a [Row], member: &str) -> Option<&'a Row> {
         .clone()
         .find(|row| !row.deleted)
         .or_else(|| candidates.next())
+}
+
+/// Likewise, as the engine compares tenants.
+fn asked<'a>(
+    conn: &mut Conn,
+    image: &str,
+    rows: &'a [Row],
+    member: &str,
+) -> QueryResult<Option<&'a Row>> {
+    let known = known(rows, member);
+    if known.is_some() || rows.is_empty() || !conn.engine().folds_text() {
+        return Ok(known);
+    }
+    let sql = "SELECT id FROM image_members WHERE image_id = ? AND member = ? ORDER BY deleted, id";
+    let ids: Vec<i64> =
+        Statement::<Whole>::kept(sql, vec![Bind::from(image), Bind::from(member)]).load(conn)?;
+    Ok(rows.iter().find(|row| ids.first() == Some(&row.id)))
 }
 
 /// The rows but for those that are a membership once more, which are gone: nothing kept Glance from
@@ -321,10 +346,21 @@ fn revive(conn: &mut Conn, id: i64, can_share: bool, now: &SqlTime) -> QueryResu
         .update(conn, "id = ?", vec![Bind::from(id)])
 }
 
-fn remove(conn: &mut Conn, id: i64, now: &SqlTime) -> QueryResult<usize> {
+/// Glance's table has no room for two memberships of one tenant that ended at one moment, and on MySQL a
+/// second is a moment, and tenants may be one whose names are written differently: the later one remains.
+fn remove(conn: &mut Conn, image: &str, row: &Row, now: &SqlTime) -> QueryResult<usize> {
+    if conn.engine().folds_text() {
+        let sql = "DELETE FROM image_members WHERE image_id = ? AND member = ? AND deleted_at = CAST(? AS DATETIME)";
+        let other = vec![
+            Bind::from(image),
+            Bind::from(row.member.as_str()),
+            Bind::from(now),
+        ];
+        Statement::kept(sql, other).execute(conn)?;
+    }
     Columns::of("image_members")
         .set("deleted", true)
         .set("deleted_at", now)
         .set("updated_at", now)
-        .update(conn, "id = ?", vec![Bind::from(id)])
+        .update(conn, "id = ?", vec![Bind::from(row.id)])
 }

@@ -40,15 +40,41 @@ pub(super) fn set(
                 .set("deleted_at", None::<&SqlTime>)
         })
         .collect();
+    // A property that was deleted still has its row, and Glance uses it again.
+    let mut again = vec!["value", "updated_at", "deleted", "deleted_at"];
+    let folds = conn.engine().folds_text();
+    if folds {
+        again.push("name");
+    }
     for some in rows.chunks(AT_ONCE) {
-        // A property that was deleted still has its row, and Glance uses it again.
-        let again = ["value", "updated_at", "deleted", "deleted_at"];
         Columns::put(some.to_vec(), conn, "image_id, name", &again)?;
+    }
+    if folds && !properties.keys().all(|name| is_plain(name)) {
+        check_names(conn, image, properties)?;
     }
     let Some(maximum) = quota.filter(|_| !properties.is_empty()) else {
         return Ok(());
     };
     check_quota(conn, image, maximum)
+}
+
+/// Whether no other such name is the same to any engine.
+fn is_plain(name: &str) -> bool {
+    name.bytes()
+        .all(|byte| byte.is_ascii_graphic() && !byte.is_ascii_uppercase())
+}
+
+/// Refuses names of which the engine has taken two for one, so that one of them is missing.
+fn check_names(conn: &mut Conn, image: &str, properties: &Properties) -> Result<(), DbError> {
+    let live = conn.engine().live();
+    let sql = format!("SELECT name FROM image_properties WHERE image_id = ? AND {live}");
+    let present: Vec<String> = Statement::<Text>::kept(sql, vec![Bind::from(image)]).load(conn)?;
+    match properties.keys().find(|name| !present.contains(name)) {
+        Some(name) => Err(DbError::Invalid(format!(
+            "the database takes the property {name} and another one for the same"
+        ))),
+        None => Ok(()),
+    }
 }
 
 /// Takes from an image the properties with names of which `unwanted` is true.

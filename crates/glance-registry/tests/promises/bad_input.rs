@@ -240,3 +240,12 @@ fn leases_that_mean_nothing_are_refused() {
     }
     assert_eq!(registry.delete(T1, &format!("/leases/{id}")).status, 400);
 }
+
+#[test]
+fn a_leap_second_is_no_time() {
+    let place = Place::new();
+    let registry = place.start();
+    let body = json!({"image": {"status": "queued", "created_at": "2016-12-31T23:59:60"}});
+    let answer = registry.send(ADMIN, "POST", "/images", &[], Some(&body.to_string()));
+    assert_eq!(answer.status, 400, "{answer:?}");
+}
