@@ -33,7 +33,7 @@ options! {
         min_pool_size: u32 = "1", restart,
             was ["DEFAULT/sql_min_pool_size", "database/sql_min_pool_size"];
         /// The connections to a server that there may be besides, when a request has waited for 50 ms;
-        /// they are closed some ten seconds later. Unset: 50.
+        /// they are closed some ten seconds later. Unset: 50. All together are at most 2000.
         max_overflow: Option<u32> = unset, restart,
             was ["DEFAULT/sql_max_overflow", "database/sqlalchemy_max_overflow"];
         /// Seconds after which a connection to a server is not used again; it is closed when it is next
@@ -41,9 +41,11 @@ options! {
         connection_recycle_time: Patience = "3600", restart,
             was ["database/idle_timeout", "DEFAULT/sql_idle_timeout", "database/sql_idle_timeout",
                 "sql/idle_timeout"];
-        /// Seconds that a request waits for a free connection; then it is answered with 503. Unset: 30.
+        /// Seconds that a request waits for a free connection; then it is answered with 503. A change of a file
+        /// waits for its turn likewise. 0: a tenth of one. Unset: 30.
         pool_timeout: Option<u32> = unset, restart, was ["database/sqlalchemy_pool_timeout"];
-        /// How often a server that cannot be reached when glance-registry starts is tried again.
+        /// How often a server that cannot be reached when glance-registry starts, or has no room for it, is
+        /// tried again. One that refuses the user, the password or the database is not.
         /// -1: until it can.
         max_retries: Quota = "10", restart,
             was ["DEFAULT/sql_max_retries", "database/sql_max_retries"];
@@ -51,7 +53,7 @@ options! {
         retry_interval: Duration = "10", restart,
             was ["DEFAULT/sql_retry_interval", "database/reconnect_interval"];
         /// Seconds that a server may take for a statement, or for a lock that it needs; then the
-        /// request is answered with 503. This is not Glance's.
+        /// request is answered with 503. At least 1. This is not Glance's.
         statement_timeout: Duration = "20", restart;
     }
 }

@@ -15,9 +15,10 @@ use thiserror::Error;
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, Settings};
-use crate::db::{Db, OpenError, UrlError};
+use crate::db::{Db, OpenError};
 use crate::door::Door;
 use crate::listen::listen;
+use crate::storage::PlaceError;
 use crate::tls::{self, TlsFileError};
 use crate::{metrics, storage};
 
@@ -26,7 +27,7 @@ use crate::{metrics, storage};
 pub enum ServerError {
     /// The configuration names no usable database.
     #[error(transparent)]
-    Url(#[from] UrlError),
+    Place(#[from] PlaceError),
     /// The database cannot be used.
     #[error(transparent)]
     Database(#[from] OpenError),

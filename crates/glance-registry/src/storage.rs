@@ -3,28 +3,45 @@
 use std::time::Duration;
 
 use glance_config::DatabaseConfig;
+use thiserror::Error;
 
 use crate::db::{Limits, Target, UrlError};
 
+/// An option names no database that can be used.
+#[derive(Debug, Error)]
+#[error("[database] {option}: {source}")]
+pub struct PlaceError {
+    option: &'static str,
+    source: UrlError,
+}
+
 /// Where the database is.
-pub(crate) fn target(config: &DatabaseConfig) -> Result<Target, UrlError> {
-    Target::parse(
+pub(crate) fn target(config: &DatabaseConfig) -> Result<Target, PlaceError> {
+    let parsed = Target::parse(
         config.connection.reveal(),
         config.sqlite_synchronous,
         config.statement_timeout.max(Duration::from_secs(1)),
-    )
+    );
+    parsed.map_err(|source| PlaceError {
+        option: "connection",
+        source,
+    })
 }
 
 /// Where lists are read, if not from the database itself.
-pub(crate) fn replica(config: &DatabaseConfig) -> Result<Option<Target>, UrlError> {
+pub(crate) fn replica(config: &DatabaseConfig) -> Result<Option<Target>, PlaceError> {
+    let wrong = |source| PlaceError {
+        option: "slave_connection",
+        source,
+    };
     let Some(url) = &config.slave_connection else {
         return Ok(None);
     };
     let deadline = config.statement_timeout.max(Duration::from_secs(1));
-    match Target::parse(url.reveal(), true, deadline)? {
-        Target::File { .. } => Err(UrlError::Server(
-            "slave_connection needs a server: a file has no replica".to_owned(),
-        )),
+    match Target::parse(url.reveal(), true, deadline).map_err(wrong)? {
+        Target::File { .. } => Err(wrong(UrlError::Server(
+            "a server is needed: a file has no replica".to_owned(),
+        ))),
         server => Ok(Some(server)),
     }
 }
@@ -44,9 +61,9 @@ pub(crate) fn limits(config: &DatabaseConfig, target: &Target, threads: usize) -
         size,
         overflow,
         recycle,
-        wait: config
-            .pool_timeout
-            .map_or(Limits::WAIT, |seconds| Duration::from_secs(seconds.into())),
+        wait: config.pool_timeout.map_or(Limits::WAIT, |seconds| {
+            Duration::from_secs(seconds.into()).max(Limits::LEAST_WAIT)
+        }),
         retries: config.max_retries.limit(),
         retry_interval: config.retry_interval,
     }

@@ -47,7 +47,7 @@ mod visible;
 mod writer;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use glance_config::chain;
 use thiserror::Error;
@@ -151,12 +151,31 @@ pub fn open_to_look(target: &Target) -> Result<Option<Conn>, OpenError> {
     })
 }
 
-/// Opens a database that may not be there yet: a server that starts at the same time.
+impl OpenError {
+    /// Whether a server could not be reached, or had no room, which may pass.
+    fn is_passing(&self) -> bool {
+        match self {
+            Self::Open { source, .. } | Self::Schema(SchemaError::Connect(source)) => {
+                servers::is_passing(source)
+            }
+            _ => false,
+        }
+    }
+}
+
+/// Opens a database with the tables that we need. It may not be there yet: a server that starts at the
+/// same time.
 fn open_patiently(target: &Target, limits: &Limits) -> Result<Conn, OpenError> {
+    let embedded = target.engine().is_embedded();
+    let opened = || -> Result<Conn, OpenError> {
+        let mut conn = open(target)?;
+        sync(&mut conn, target)?;
+        Ok(conn)
+    };
     let mut attempt = 0;
     loop {
-        match open(target) {
-            Err(error) if !target.engine().is_embedded() && limits.retries != Some(attempt) => {
+        match opened() {
+            Err(error) if !embedded && error.is_passing() && limits.retries != Some(attempt) => {
                 log::warn!("{}; it is tried again", chain(&error));
                 std::thread::sleep(limits.retry_interval);
                 attempt += 1;
@@ -170,13 +189,12 @@ impl Db {
     /// Opens the database with at most `limits` connections and a thread for each, making or
     /// completing its tables first: a database of our own needs no administrator.
     pub fn open(target: &Target, limits: Limits) -> Result<Self, OpenError> {
-        let mut conn = open_patiently(target, &limits)?;
-        sync(&mut conn, target)?;
+        let conn = open_patiently(target, &limits)?;
         let pool = Pool::new(target.clone(), limits);
         let readers = Readers::start(&pool).map_err(OpenError::Thread)?;
         let writer = match target {
             Target::File { .. } => {
-                Some(Writer::start(target.clone(), conn).map_err(OpenError::Thread)?)
+                Some(Writer::start(target.clone(), conn, limits.wait).map_err(OpenError::Thread)?)
             }
             Target::Server(_) => None,
         };
@@ -254,6 +272,7 @@ impl Db {
         let (reply, answer) = oneshot::channel();
         let (refusal, refused) = oneshot::channel();
         writer.hand_over(Job {
+            since: Instant::now(),
             change: Box::new(move |conn| {
                 let outcome = conn.change(change).map_err(DbError::at_last);
                 Box::new(move |committed| {

@@ -47,9 +47,14 @@ impl Limits {
     /// What a request waits for a connection unless the operator says otherwise.
     pub const WAIT: Duration = Duration::from_secs(30);
 
+    /// The least that a request waits, for even one that is served at once waits for a thread to begin.
+    pub const LEAST_WAIT: Duration = Duration::from_millis(100);
+    /// The most connections that there may be, whatever the operator says: each has a thread.
+    const MOST: u32 = 2000;
+
     /// The most connections at a time; there is always one.
     pub(super) fn most(&self) -> u32 {
-        self.size.saturating_add(self.overflow).max(1)
+        self.size.saturating_add(self.overflow).clamp(1, Self::MOST)
     }
 }
 

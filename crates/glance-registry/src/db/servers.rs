@@ -7,10 +7,12 @@ use std::time::Duration;
 use diesel::ConnectionError;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncMysqlConnection, AsyncPgConnection, SimpleAsyncConnection};
+use glance_config::chain;
 use glance_net::tls::Trust;
 use mysql_async::{Opts, OptsBuilder, SslOpts};
 use tokio::runtime::Runtime;
 use tokio_postgres::config::{SslMode, TargetSessionAttrs};
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Config, NoTls};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
@@ -101,13 +103,37 @@ pub(super) fn in_time<T>(
 }
 
 fn bad(error: &dyn std::error::Error) -> ConnectionError {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
+    ConnectionError::BadConnection(chain(error))
+}
+
+/// Whether another attempt may do better: a server that refuses who asks, or what for, will refuse again.
+pub(super) fn is_passing(error: &ConnectionError) -> bool {
+    !matches!(error, ConnectionError::InvalidConnectionUrl(_))
+}
+
+fn not_by_postgres(error: tokio_postgres::Error) -> ConnectionError {
+    // The classes of: who may come in, no such database, values that settings do not take, rights.
+    let refused = ["28", "3D", "22", "42"];
+    let code = error.code().map_or("", SqlState::code);
+    match refused.iter().any(|class| code.starts_with(class)) {
+        true => ConnectionError::InvalidConnectionUrl(chain(&error)),
+        false => bad(&error),
     }
-    ConnectionError::BadConnection(text)
+}
+
+fn not_by_mysql(error: mysql_async::Error) -> ConnectionError {
+    // No right to the database, wrong user or password (twice), no such database.
+    match &error {
+        mysql_async::Error::Server(refusal) if [1044, 1045, 1698, 1049].contains(&refusal.code) => {
+            ConnectionError::InvalidConnectionUrl(chain(&error))
+        }
+        _ => bad(&error),
+    }
+}
+
+/// As PostgreSQL's settings take it.
+fn millis(time: Duration) -> u128 {
+    time.as_millis().min(i32::MAX.unsigned_abs().into())
 }
 
 /// A connection to PostgreSQL: to the first of the hosts that can be written to.
@@ -117,9 +143,10 @@ pub(super) async fn postgres(place: &Place) -> Result<AsyncPgConnection, Connect
         .dbname(&place.database)
         .application_name("glance-registry")
         .options(format!(
-            "-c statement_timeout={0} -c lock_timeout={0} -c idle_in_transaction_session_timeout={1}",
-            place.deadline.as_millis(),
-            (place.deadline + WAY).as_millis()
+            "{2} -c statement_timeout={0} -c lock_timeout={0} -c idle_in_transaction_session_timeout={1}",
+            millis(place.deadline),
+            millis(place.deadline + WAY),
+            place.options
         ))
         .connect_timeout(PATIENCE / 2)
         .keepalives_idle(Duration::from_secs(60))
@@ -151,11 +178,11 @@ pub(super) async fn postgres(place: &Place) -> Result<AsyncPgConnection, Connect
     }
     let unencrypted = place.encryption.wish == Wish::Never || place.hosts.is_empty();
     let mut conn = if unencrypted {
-        let (client, connection) = config.connect(NoTls).await.map_err(|error| bad(&error))?;
+        let (client, connection) = config.connect(NoTls).await.map_err(not_by_postgres)?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await?
     } else {
         let tls = MakeRustlsConnect::new(trust(&place.encryption)?);
-        let (client, connection) = config.connect(tls).await.map_err(|error| bad(&error))?;
+        let (client, connection) = config.connect(tls).await.map_err(not_by_postgres)?;
         AsyncPgConnection::try_from_client_and_connection(client, connection).await?
     };
     conn.batch_execute(SETTINGS)
@@ -194,7 +221,7 @@ pub(super) async fn mysql(place: &Place) -> Result<AsyncMysqlConnection, Connect
         options = options.ssl_opts(Some(encryption(&place.encryption)));
     }
     let conn = mysql_async::Conn::new(Opts::from(options)).await;
-    let conn = conn.map_err(|error| bad(&error))?;
+    let conn = conn.map_err(not_by_mysql)?;
     let mut conn = AsyncMysqlConnection::try_from(conn).await?;
     let seconds = place.deadline.as_secs().max(1);
     let millis = place.deadline.as_millis();

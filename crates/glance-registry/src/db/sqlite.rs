@@ -1,11 +1,13 @@
 //! Connections to SQLite: how they are tuned.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::time::Duration;
 
 use diesel::connection::SimpleConnection;
 use diesel::sqlite::SqliteConnection;
 use diesel::{Connection, ConnectionError, QueryResult};
+use percent_encoding::{NON_ALPHANUMERIC, percent_encode};
 
 /// KiB of pages that the writer keeps.
 const WRITER_CACHE: u32 = 2048;
@@ -55,9 +57,10 @@ pub(super) fn writer(path: &Path, durable: bool) -> Result<SqliteConnection, Con
     Ok(conn)
 }
 
-/// One of `readers` connections to read with.
+/// One of `readers` connections to read with. The file is not made.
 pub(super) fn reader(path: &Path, readers: u32) -> Result<SqliteConnection, ConnectionError> {
-    let mut conn = SqliteConnection::establish(&name(path))?;
+    let path = percent_encode(path.as_os_str().as_bytes(), NON_ALPHANUMERIC);
+    let mut conn = SqliteConnection::establish(&format!("file:{path}?mode=rw"))?;
     let share = READER_CACHE / readers.max(1);
     conn.batch_execute(&settings(true, share))
         .and_then(|()| conn.batch_execute("PRAGMA query_only = ON"))

@@ -1,6 +1,7 @@
 //! Which database, and how to get to it: `[database] connection` in SQLAlchemy's forms.
 
 use std::net::IpAddr;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -14,15 +15,21 @@ use super::dialect::Engine;
 pub enum UrlError {
     /// Another kind of database.
     #[error(
-        "[database] connection: {0} is not supported; use sqlite:////absolute/path, \
+        "{0} is not supported; use sqlite:////absolute/path, \
          postgresql://user:password@host/database or mysql://user:password@host/database"
     )]
     Unsupported(String),
+    /// Not even the beginning of a URL.
+    #[error(
+        "this is no URL; use sqlite:////absolute/path, \
+         postgresql://user:password@host/database or mysql://user:password@host/database"
+    )]
+    NoUrl,
     /// No path, or none that a file can have.
-    #[error("[database] connection: a database in a file is needed, as sqlite:////absolute/path")]
+    #[error("a database in a file is needed, as sqlite:////absolute/path")]
     NoPath,
     /// No database on the server, or an address that is none.
-    #[error("[database] connection: {0}")]
+    #[error("{0}")]
     Server(String),
 }
 
@@ -53,6 +60,8 @@ pub struct Place {
     /// The port of hosts that name none; in PostgreSQL part of the socket's name, too.
     pub(super) port: Option<u16>,
     pub(super) database: String,
+    /// What PostgreSQL is to set for each connection, as `-c name=value`.
+    pub(super) options: String,
     pub(super) encryption: Encryption,
     /// What a statement may take.
     pub(super) deadline: Duration,
@@ -96,7 +105,7 @@ impl Target {
     /// `postgresql://user:password@host:port/database`, `mysql+pymysql://…`. `durable`: a change of a
     /// file is on the disk before it is confirmed. `deadline`: what a statement may take on a server.
     pub fn parse(url: &str, durable: bool, deadline: Duration) -> Result<Self, UrlError> {
-        let (name, rest) = url.split_once("://").ok_or(UrlError::NoPath)?;
+        let (name, rest) = url.split_once("://").ok_or(UrlError::NoUrl)?;
         match name.split('+').next().unwrap_or_default() {
             "sqlite" => file(rest, durable),
             "postgresql" | "postgres" => server(Engine::Postgres, rest, deadline),
@@ -130,6 +139,15 @@ impl Target {
         }
     }
 
+    /// What tells the database's file from any other on this machine. None: there is none.
+    pub(super) fn file_number(&self) -> Option<(u64, u64)> {
+        let Self::File { path, .. } = self else {
+            return None;
+        };
+        let found = std::fs::metadata(path).ok()?;
+        Some((found.dev(), found.ino()))
+    }
+
     /// The database's file, or what there is to say of a server without its secrets.
     pub fn shown(&self) -> String {
         match self {
@@ -157,11 +175,11 @@ impl Place {
 fn file(rest: &str, durable: bool) -> Result<Target, UrlError> {
     let rest = rest.split('?').next().unwrap_or_default();
     let path = rest.strip_prefix('/').ok_or(UrlError::NoPath)?;
-    let path = decoded(path).ok_or(UrlError::NoPath)?;
+    // SQLAlchemy decodes who asks for what, and not what for.
     if path.is_empty() || path == ":memory:" || path.contains('\0') {
         return Err(UrlError::NoPath);
     }
-    let path = Path::new(&path).to_owned();
+    let path = Path::new(path).to_owned();
     Ok(Target::File { path, durable })
 }
 
@@ -174,20 +192,21 @@ fn server(engine: Engine, rest: &str, deadline: Duration) -> Result<Target, UrlE
     };
     let (rest, query) = rest.split_once('?').unwrap_or((rest, ""));
     let (hosts, database) = rest.split_once('/').unwrap_or((rest, ""));
-    let (user, password) = match who.map(|who| who.split_once(':').unwrap_or((who, ""))) {
-        Some((user, password)) => (decoded(user), decoded(password)),
-        None => (None, None),
+    let who = who.map(|who| who.split_once(':').unwrap_or((who, "")));
+    let (user, password) = who.unwrap_or_default();
+    let given = |text: &str, what: &str| match decoded(text) {
+        Some(text) => Ok(Some(text).filter(|text| !text.is_empty())),
+        None => Err(wrong(what)),
     };
-    let database = decoded(database).filter(|name| !name.is_empty());
     let mut place = Place {
         engine,
-        user: user.filter(|user| !user.is_empty()),
-        password: password.filter(|password| !password.is_empty()),
+        user: given(user, "the user is not UTF-8")?,
+        password: given(password, "the password is not UTF-8")?,
         hosts: Vec::new(),
         socket: None,
         port: None,
-        database: database
-            .ok_or_else(|| wrong("the name of a database on the server is needed"))?,
+        database: database.to_owned(),
+        options: String::new(),
         encryption: Encryption::default(),
         deadline,
     };
@@ -206,6 +225,9 @@ fn server(engine: Engine, rest: &str, deadline: Duration) -> Result<Target, UrlE
         let (name, value) = option.split_once('=').unwrap_or((option, ""));
         let value = decoded(value).ok_or_else(|| wrong("an option is not UTF-8"))?;
         place.option(name, &value)?;
+    }
+    if place.database.is_empty() {
+        return Err(wrong("the name of a database on the server is needed"));
     }
     if place.hosts.is_empty() && place.socket.is_none() {
         place.hosts.push(("localhost".to_owned(), None));
@@ -247,20 +269,48 @@ impl Place {
                 encryption.authorities = Some(value.into());
                 encryption.verified = true;
             }
-            (Engine::Mysql, "ssl") if yes => encryption.wish = Wish::Required,
+            (Engine::Mysql, "ssl") => {
+                if yes {
+                    encryption.wish = Wish::Required;
+                }
+            }
+            (Engine::Mysql, "ssl_mode") => {
+                let mode = value.to_ascii_uppercase();
+                encryption.wish = match mode.as_str() {
+                    "DISABLED" => Wish::Never,
+                    "REQUIRED" | "VERIFY_CA" | "VERIFY_IDENTITY" => Wish::Required,
+                    _ => return Err(UrlError::Server("no such ssl_mode is supported".to_owned())),
+                };
+                encryption.verified |= mode.starts_with("VERIFY");
+                encryption.identified |= mode == "VERIFY_IDENTITY";
+            }
             (Engine::Mysql, "ssl_verify_cert") => {
                 encryption.wish = Wish::Required;
                 encryption.verified = yes;
             }
-            (Engine::Mysql, "ssl_verify_identity") => {
+            (Engine::Mysql, "ssl_verify_identity" | "ssl_check_hostname") => {
                 encryption.wish = Wish::Required;
+                encryption.verified |= yes;
                 encryption.identified = yes;
             }
-            (Engine::Mysql, "ssl_cert" | "ssl_key") | (Engine::Postgres, "sslcert" | "sslkey") => {
+            (Engine::Postgres, "options") => value.clone_into(&mut self.options),
+            (_, "user") => self.user = Some(value.to_owned()),
+            (Engine::Postgres, "password") | (Engine::Mysql, "passwd" | "password") => {
+                self.password = Some(value.to_owned());
+            }
+            (Engine::Postgres, "sslcompression" | "sslsni") => {}
+            // What is asked for so is not done in the clear, or half.
+            _ if name.starts_with("ssl") => {
+                let name: String = name.chars().take(30).collect();
                 return Err(UrlError::Server(format!("{name} is not supported")));
             }
-            // charset, client_encoding, application_name …: texts are UTF-8 anyway.
-            _ => {}
+            // Texts are UTF-8 anyway.
+            (Engine::Postgres, "client_encoding" | "application_name")
+            | (Engine::Mysql, "charset" | "use_unicode") => {}
+            _ => {
+                let name: String = name.chars().take(30).collect();
+                log::warn!("the option {name} in the URL of the database has no effect");
+            }
         }
         Ok(())
     }
@@ -319,6 +369,8 @@ mod tests {
         let other = path("oracle+cx_oracle://u:secret@h/glance").unwrap_err();
         assert_eq!(other, UrlError::Unsupported("oracle".to_owned()));
         assert!(!other.to_string().contains("secret"));
+        assert_eq!(path("sqlite:////x/a%20b"), Ok("/x/a%20b".into()));
+        assert_eq!(path("mysql:/u:secret@h"), Err(UrlError::NoUrl));
     }
 
     #[test]
@@ -373,8 +425,37 @@ mod tests {
             identified: true,
         };
         assert_eq!(found.encryption, encryption);
-        let found = place("mysql://h/i?ssl_ca=/etc/ca.pem&ssl_verify_identity=true");
-        assert_eq!(found.encryption, encryption);
+        for url in [
+            "mysql://h/i?ssl_ca=/etc/ca.pem&ssl_verify_identity=true",
+            "mysql://h/i?ssl_ca=/etc/ca.pem&ssl_mode=VERIFY_IDENTITY",
+        ] {
+            assert_eq!(place(url).encryption, encryption);
+        }
+        let found = place("mysql://h/i?ssl_verify_identity=true").encryption;
+        assert!(found.verified && found.wish == Wish::Required);
+        assert_eq!(
+            place("mysql://h/i?ssl_mode=required").encryption.wish,
+            Wish::Required
+        );
+        for url in [
+            "mysql://h/i?ssl_cipher=x",
+            "mysql://h/i?ssl_mode=PREFERRED",
+            "mysql://h/i?ssl_key=x",
+            "postgresql://h/i?sslcrl=x",
+            "postgresql://h/i?sslmode=yes",
+        ] {
+            parse(url).unwrap_err();
+        }
+    }
+
+    #[test]
+    fn reads_who_asks_and_what_to_set_from_the_options_too() {
+        let found =
+            place("postgresql://h/a%20b?user=me&password=p%40s&options=-csearch_path%3Dimages");
+        assert_eq!(found.user.as_deref(), Some("me"));
+        assert_eq!(found.password.as_deref(), Some("p@s"));
+        assert_eq!(found.options, "-csearch_path=images");
+        assert_eq!(found.database, "a%20b");
     }
 
     #[test]
@@ -385,6 +466,7 @@ mod tests {
         for wrong in [
             "mysql://glance:hunter2@h",
             "mysql://glance:hunter2@h:port/i",
+            "mysql://glance:hunter2%ff@h/i",
         ] {
             let error = parse(wrong).unwrap_err();
             assert!(!error.to_string().contains("hunter2"), "{error}");

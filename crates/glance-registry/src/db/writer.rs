@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
 use super::conn::Conn;
 use super::error::DbError;
@@ -25,6 +26,8 @@ pub(super) type Change = Box<dyn FnOnce(&mut Conn) -> Reply + Send>;
 
 /// A change and the way to refuse it unseen.
 pub(super) struct Job {
+    /// Since when it waits.
+    pub(super) since: Instant,
     pub(super) change: Change,
     pub(super) refuse: Reply,
 }
@@ -37,8 +40,9 @@ pub(super) struct Writer {
 }
 
 impl Writer {
-    /// Starts the thread with a connection that is ready to write.
-    pub(super) fn start(target: Target, conn: Conn) -> std::io::Result<Self> {
+    /// Starts the thread with a connection that is ready to write. `patience`: what a change waits for
+    /// its turn; then it is not made.
+    pub(super) fn start(target: Target, conn: Conn, patience: Duration) -> std::io::Result<Self> {
         let (jobs, incoming) = sync_channel(WAITING);
         let waiting = Arc::new(AtomicUsize::new(0));
         let queue = Queue {
@@ -47,7 +51,7 @@ impl Writer {
         };
         let thread = thread::Builder::new()
             .name("db-write".to_owned())
-            .spawn(move || serve(&target, conn, &queue))?;
+            .spawn(move || serve(&target, conn, &queue, patience))?;
         Ok(Self {
             jobs: Some(jobs),
             waiting,
@@ -117,9 +121,26 @@ impl Queue {
     }
 }
 
-fn serve(target: &Target, conn: Conn, queue: &Queue) {
+fn serve(target: &Target, conn: Conn, queue: &Queue, patience: Duration) {
+    let file = target.file_number();
     let mut conn = Some(conn);
     while let Some(jobs) = queue.next() {
+        let is_late = |job: &Job| job.since.elapsed() > patience;
+        let (late, jobs): (Vec<_>, Vec<_>) = jobs.into_iter().partition(is_late);
+        if !late.is_empty() {
+            refuse(late, "they have waited too long for others");
+        }
+        if jobs.is_empty() {
+            continue;
+        }
+        // What is written to a file that has no name any more is lost.
+        if target.file_number() != file {
+            refuse(
+                jobs,
+                "the database's file is gone, or is another one than at the start",
+            );
+            continue;
+        }
         let usable = match conn.take() {
             Some(conn) => Ok(conn),
             None => super::connect(target),
@@ -130,13 +151,22 @@ fn serve(target: &Target, conn: Conn, queue: &Queue) {
                     conn = Some(usable);
                 }
             }
-            Err(error) => {
-                log::error!("cannot open the database to write: {error}");
-                for job in jobs {
-                    (job.refuse)(Err(DbError::Unavailable(error.to_string())));
-                }
-            }
+            Err(error) => refuse(
+                jobs,
+                &format!("the database cannot be opened to write: {error}"),
+            ),
         }
+    }
+}
+
+fn refuse(jobs: Vec<Job>, reason: &str) {
+    refuse_all(jobs.into_iter().map(|job| job.refuse), reason);
+}
+
+fn refuse_all(replies: impl ExactSizeIterator<Item = Reply>, reason: &str) {
+    log::error!("{} change(s) were not made: {reason}", replies.len());
+    for reply in replies {
+        reply(Err(DbError::Unavailable(reason.to_owned())));
     }
 }
 
@@ -165,9 +195,6 @@ fn together(conn: &mut Conn, jobs: Vec<Job>) -> bool {
         Ok(Err(error)) => error.to_string(),
         Err(_) => "a change panicked".to_owned(),
     };
-    log::error!("{} change(s) were not made: {reason}", replies.len());
-    for reply in replies {
-        reply(Err(DbError::Unavailable(reason.clone())));
-    }
+    refuse_all(replies.into_iter(), &reason);
     false
 }

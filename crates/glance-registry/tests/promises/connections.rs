@@ -1,6 +1,7 @@
 //! How many connections to a server there are, and who waits for one.
 
 use std::collections::BTreeSet;
+use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -89,4 +90,49 @@ fn a_connection_that_has_had_its_time_is_not_used_again() {
     let second = asked();
     assert!(!second.is_empty());
     assert!(first.is_disjoint(&second), "{first:?} {second:?}");
+}
+
+#[test]
+fn who_wants_nobody_to_wait_is_served_all_the_same() {
+    let place = Place::with("[database]\npool_timeout = 0");
+    let registry = place.start();
+    for number in 1..10 {
+        registry.create(T1, json!({"name": "a"}));
+        assert_eq!(registry.get(T1, "/images").names().len(), number);
+    }
+}
+
+#[test]
+fn a_server_that_refuses_us_is_not_asked_again() {
+    let patient = "[database]\nmax_retries = -1";
+    for wrong in [
+        |url: &str| url.replace('?', "_else?"),
+        |url: &str| url.replace(":glance@", ":other@"),
+    ] {
+        let Some(place) = Place::by_way(patient, wrong) else {
+            return;
+        };
+        let output = place.command().stderr(Stdio::piped()).output().unwrap();
+        assert!(!output.status.success());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(said.contains("cannot open the database"), "{said}");
+    }
+}
+
+#[test]
+fn tables_are_where_the_options_of_the_url_have_them() {
+    let way = |url: &str| format!("{url}&options=-csearch_path%3Dours");
+    let Some(place) = Place::by_way("", way) else {
+        return;
+    };
+    let all = "SELECT table_schema FROM information_schema.tables WHERE table_name = 'images'";
+    if place.has_whole_seconds() {
+        return;
+    }
+    place.execute("CREATE SCHEMA ours");
+    let registry = place.start();
+    registry.create(T1, json!({"name": "a"}));
+    assert_eq!(registry.get(T1, "/images").names(), ["a"]);
+    assert_eq!(place.ask(["", all, ""]), ["ours"]);
+    assert_eq!(place.manage(&["db_check"]).0, 0);
 }

@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use serde_json::json;
 
-use crate::harness::{Place, T1};
+use crate::harness::{Place, T1, assert_unavailable, at_once};
 
 #[derive(QueryableByName)]
 struct Word {
@@ -175,4 +175,56 @@ fn without_the_protocol_there_is_nothing_here() {
         assert_eq!(registry.send(T1, method, path, &[], None).status, 404);
     }
     assert_eq!(registry.get(T1, "/healthcheck").status, 200);
+}
+
+#[test]
+fn a_change_that_has_waited_too_long_is_not_made() {
+    let place = Place::with("[database]\npool_timeout = 1");
+    if !place.is_file() {
+        return;
+    }
+    let registry = place.start();
+    let mut other = place.connect();
+    other.batch("BEGIN IMMEDIATE").unwrap();
+    let create = || {
+        let body = json!({"image": {"status": "queued"}}).to_string();
+        registry.send(T1, "POST", "/images", &[], Some(&body))
+    };
+    std::thread::scope(|scope| {
+        let first = scope.spawn(create);
+        // The first waits five seconds for the lock, the second for the first.
+        std::thread::sleep(Duration::from_millis(500));
+        let second = scope.spawn(create);
+        assert_unavailable(&first.join().unwrap());
+        assert_unavailable(&second.join().unwrap());
+    });
+    let said = std::fs::read_to_string(place.path("errors")).unwrap();
+    assert!(said.contains("waited too long"), "{said}");
+    other.batch("ROLLBACK").unwrap();
+    assert!(registry.get(T1, "/images").names().is_empty());
+    assert_eq!(create().status, 200);
+}
+
+#[test]
+fn nothing_is_written_to_a_file_that_is_gone() {
+    let place = Place::in_file();
+    let registry = place.start();
+    let create = || {
+        let body = json!({"image": {"status": "queued"}}).to_string();
+        registry.send(T1, "POST", "/images", &[], Some(&body))
+    };
+    assert_eq!(create().status, 200);
+    let (file, elsewhere) = (place.database(), place.path("elsewhere"));
+    std::fs::rename(&file, &elsewhere).unwrap();
+    assert_unavailable(&create());
+    // Readers come and go; none makes an empty one.
+    let statuses = at_once(16, |_| registry.get(T1, "/images").status);
+    assert!(
+        statuses.iter().all(|status| [200, 503].contains(status)),
+        "{statuses:?}"
+    );
+    assert!(!file.exists());
+    std::fs::rename(&elsewhere, &file).unwrap();
+    assert_eq!(create().status, 200);
+    assert_eq!(registry.get(T1, "/images").names().len(), 2);
 }

@@ -57,5 +57,8 @@ fn a_file_has_no_replica() {
         .unwrap();
     assert_eq!(output.status.code(), Some(1));
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(text.contains("slave_connection needs a server"), "{text}");
+    assert!(
+        text.contains("slave_connection: a server is needed"),
+        "{text}"
+    );
 }
