@@ -74,3 +74,39 @@ fn lets_a_running_download_end_whole() {
     assert!(read == data, "{} of {} bytes", read.len(), data.len());
     cloud.stop();
 }
+
+#[test]
+fn leaves_nothing_when_it_meets_the_end_of_an_upload() {
+    for delayed in ["False", "True"] {
+        let cloud = Setup::new()
+            .api("delayed_delete", delayed)
+            .api("scrub_time", "3600")
+            .both("service", "lease_seconds", "3")
+            .start();
+        let owner = cloud.newcomer();
+        for number in 0..60 {
+            let id = owner.reserve("doomed");
+            let put = Request::put(format!("/v1/images/{id}"))
+                .by(&owner.caller)
+                .header("Content-Type", "application/octet-stream")
+                .data(patterned(200_000, number));
+            std::thread::scope(|scope| {
+                let upload = scope.spawn(|| cloud.send(put).status);
+                std::thread::sleep(std::time::Duration::from_micros(u64::from(number) * 100));
+                let deleted = owner.delete(&id).status;
+                let uploaded = upload.join().unwrap();
+                assert_eq!(deleted, 200, "{number}");
+                assert!(
+                    [200, 403, 404, 409, 412].contains(&uploaded),
+                    "{number}: {uploaded}"
+                );
+            });
+            assert_eq!(owner.status(&id), "-");
+        }
+        cloud.check_invariants(20);
+        if delayed == "False" {
+            cloud.nothing_is_stored();
+        }
+        cloud.stop();
+    }
+}

@@ -11,6 +11,9 @@ use super::failpoint::failpoint;
 use super::plankton::record::{is_registered, is_registered_place};
 use super::{ImageService, Requester, ServiceError};
 
+/// How often a deletion looks at an image again whose status changes meanwhile: it changes no more often.
+const AGAIN: usize = 4;
+
 impl ImageService {
     /// Deletes `image`, which the caller has just found. A running upload of it is cancelled.
     ///
@@ -18,6 +21,44 @@ impl ImageService {
     /// `scrub_time`. When the store cannot delete the data now, the image is gone all the same and
     /// recovery deletes the data later.
     pub async fn delete(&self, requester: &Requester, image: &Image) -> Result<(), ServiceError> {
+        let id = &image.id;
+        let mut marked = self.mark_deleted(requester, image).await;
+        for _ in 0..AGAIN {
+            if !matches!(marked, Err(ServiceError::Conflict)) {
+                break;
+            }
+            // An upload has just begun or ended, say: what is true now decides.
+            let found = self.registry.get_image(requester.caller(), id).await;
+            let found = found.map_err(|error| ServiceError::from_registry(error, id))?;
+            marked = self.mark_deleted(requester, &found).await;
+        }
+        let marked = marked?;
+        self.leases.cancel(id);
+        failpoint("delete-after-mark");
+        if marked.status == ImageStatus::Deleted
+            && !self
+                .delete_data(&requester.identity, id, &marked.location_data)
+                .await
+        {
+            // The row stays as it is, `deleted` but not gone: recovery finds it by that.
+            return Ok(());
+        }
+        failpoint("delete-after-data");
+        self.registry
+            .delete_image(requester.caller(), id)
+            .await
+            .map_err(|error| ServiceError::from_registry(error, id))?;
+        log::info!("image {id} is {}", marked.status);
+        Ok(())
+    }
+
+    /// Makes `image` `deleted`, or `pending_delete` if its data is to wait; as it is then, with all its
+    /// locations. [`ServiceError::Conflict`]: its status is another one by now.
+    async fn mark_deleted(
+        &self,
+        requester: &Requester,
+        image: &Image,
+    ) -> Result<Image, ServiceError> {
         let id = &image.id;
         if image.protected {
             return Err(ServiceError::Protected { id: id.clone() });
@@ -35,36 +76,32 @@ impl ImageService {
         let delayed = self.config().deletion.delayed_delete
             && image.location.is_some()
             && !is_registered(image);
-        let status = if delayed {
-            ImageStatus::PendingDelete
+        let fields = if delayed {
+            let pending = |location: &LocationData| LocationData {
+                status: ImageStatus::PendingDelete.to_string(),
+                ..location.clone()
+            };
+            ImageFields {
+                status: Some(ImageStatus::PendingDelete),
+                location_data: Some(image.location_data.iter().map(pending).collect()),
+                ..ImageFields::default()
+            }
         } else {
-            ImageStatus::Deleted
+            ImageFields {
+                status: Some(ImageStatus::Deleted),
+                ..ImageFields::default()
+            }
         };
-        let fields = ImageFields {
-            status: Some(status),
-            ..ImageFields::default()
+        let limits = Limits {
+            from_state: Some(image.status),
+            ..Limits::default()
         };
-        self.registry
-            .update_image(requester.caller(), id, &fields, Limits::default())
+        let marked = self
+            .registry
+            .update_image(requester.caller(), id, &fields, limits);
+        marked
             .await
-            .map_err(|error| ServiceError::from_registry(error, id))?;
-        self.leases.cancel(id);
-        failpoint("delete-after-mark");
-        if !delayed
-            && !self
-                .delete_data(&requester.identity, id, &image.location_data)
-                .await
-        {
-            // The row stays as it is, `deleted` but not gone: recovery finds it by that.
-            return Ok(());
-        }
-        failpoint("delete-after-data");
-        self.registry
-            .delete_image(requester.caller(), id)
-            .await
-            .map_err(|error| ServiceError::from_registry(error, id))?;
-        log::info!("image {id} is {status}");
-        Ok(())
+            .map_err(|error| ServiceError::from_registry(error, id))
     }
 
     /// Deletes the data at every location, also those that the registry calls deleted: it does so

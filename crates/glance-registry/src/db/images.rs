@@ -211,7 +211,7 @@ pub fn update(
 /// Marks the image `id` and all that belongs to it deleted; its status stays. Doing it again is no
 /// error for an administrator.
 pub fn delete(conn: &mut Conn, caller: &Identity, id: &str) -> Result<ImageRecord, DbError> {
-    let pending = mutable(conn, caller, id)?.status == ImageStatus::PendingDelete.as_str();
+    mutable(conn, caller, id)?;
     let now = SqlTime::now();
     let gone = |table| {
         Columns::of(table)
@@ -221,7 +221,7 @@ pub fn delete(conn: &mut Conn, caller: &Identity, id: &str) -> Result<ImageRecor
     gone("images")
         .set("updated_at", &now)
         .update(conn, "id = ?", vec![Bind::from(id)])?;
-    locations::delete_all(conn, id, pending, &now)?;
+    locations::delete_all(conn, id, &now)?;
     let live = format!("image_id = ? AND {}", conn.engine().live());
     members::settle(conn, id, &now)?;
     for table in ["image_properties", "image_members", "image_tags"] {

@@ -15,7 +15,7 @@ use super::statement::{Bind, Statement};
 /// A location of an image, deleted ones included where a list asks for them.
 pub type Location = LocationData;
 
-/// What a location is whose data waits for the scrubber.
+/// What a location is whose data waits for the scrubber: Glance's looks at no others.
 const PENDING: &str = "pending_delete";
 
 /// Identifier, URL, status, metadata in JSON.
@@ -108,17 +108,10 @@ pub(super) fn set(
     Ok(())
 }
 
-/// Marks all locations of an image deleted. Those of one that waits for the scrubber are
-/// `pending_delete` besides: Glance's scrubber looks at no others.
-pub(super) fn delete_all(
-    conn: &mut Conn,
-    image: &str,
-    pending: bool,
-    now: &SqlTime,
-) -> QueryResult<usize> {
+/// Marks all locations of an image deleted; those that wait for the scrubber are that already.
+pub(super) fn delete_all(conn: &mut Conn, image: &str, now: &SqlTime) -> QueryResult<usize> {
     let live = format!("image_id = ? AND {}", conn.engine().live());
-    let status = if pending { PENDING } else { "deleted" };
-    gone(status, now).update(conn, &live, vec![Bind::from(image)])
+    gone("deleted", now).update(conn, &live, vec![Bind::from(image)])
 }
 
 /// Notes that the scrubber has been there, as Glance's does.

@@ -135,7 +135,7 @@ fn make(
         .set("deleted_at", None::<&SqlTime>)
         .update(conn, "id = ?", vec![Bind::from(id)])?;
     properties::forget(conn, id, |_| true, now)?;
-    locations::delete_all(conn, id, false, now)?;
+    locations::delete_all(conn, id, now)?;
     make_members(conn, id, &[], now)?;
     Ok(())
 }

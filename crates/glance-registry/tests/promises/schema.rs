@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::Duration;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::harness::{ADMIN, Place, T1, at_once};
 
@@ -235,8 +235,8 @@ fn what_waits_for_the_scrubber_is_noted_as_glances_scrubber_wants_it() {
     let registry = place.start();
     let id = registry.create(T1, json!({"location": "file:///x"}));
     let path = format!("/images/{id}");
-    let become_ = |status: &str| {
-        let change = json!({"image": {"status": status}});
+    let become_ = |change: &Value| {
+        let change = json!({ "image": change });
         assert_eq!(registry.put(ADMIN, &path, &change).status, 200);
     };
     let question = format!(
@@ -248,10 +248,13 @@ fn what_waits_for_the_scrubber_is_noted_as_glances_scrubber_wants_it() {
         "SELECT status || '|' || deleted::int FROM image_locations WHERE image_id = '{id}'"
     );
     let location = || place.ask([&question, &postgres, &mysql]);
-    become_("pending_delete");
+    // As glance-api says it.
+    let mut locations = registry.get(ADMIN, &path).image()["location_data"].take();
+    locations[0]["status"] = json!("pending_delete");
+    become_(&json!({"status": "pending_delete", "location_data": locations}));
     assert_eq!(registry.delete(ADMIN, &path).status, 200);
     assert_eq!(location(), ["pending_delete|1"]);
-    become_("deleted");
+    become_(&json!({"status": "deleted"}));
     assert_eq!(location(), ["deleted|1"]);
 }
 
