@@ -101,15 +101,16 @@ impl Taking<'_> {
             Statement::<(Text, Text, Bool)>::kept(sql, binds).load(conn)?;
         for (image, status, deleted) in found {
             let discard = match status.as_str() {
-                "saving" => {
+                // What is still queued was to be uploaded or copied the next moment.
+                "saving" | "queued" => {
                     let now = SqlTime::now();
                     let killed = Columns::of("images")
                         .set("status", "killed")
                         .set("updated_at", &now)
                         .update(
                             conn,
-                            "id = ? AND status = 'saving'",
-                            vec![Bind::from(image.as_str())],
+                            "id = ? AND status = ?",
+                            vec![Bind::from(image.as_str()), Bind::from(status.as_str())],
                         )?;
                     killed == 1
                 }
