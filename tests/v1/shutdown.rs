@@ -95,6 +95,32 @@ fn endless_transfers_are_cut_in_time() {
 }
 
 #[test]
+fn a_second_signal_cuts_what_runs() {
+    let mut cloud = Setup::new()
+        .both("service", "shutdown_timeout", "600")
+        .both("service", "lease_seconds", "3")
+        .start();
+    let owner = cloud.newcomer();
+    let mut upload = begin_upload(&cloud, &owner, 1_000_000);
+    upload.write(&patterned(500_000, 1)).unwrap();
+    eventually("it has begun", 5, || {
+        owner.list("?status=saving").len() == 1
+    });
+    cloud.api().signal(Signal::TERM);
+    eventually("it has heard", 5, || {
+        cloud.api().log().contains("running transfers may finish")
+    });
+    cloud.api().signal(Signal::TERM);
+    let status = cloud.api().wait(60);
+    assert!(status.success(), "{status}");
+    cloud.take_api();
+    cloud.start_api();
+    cloud.check_invariants(20);
+    assert_eq!(cloud.every_image()[0]["status"], "killed");
+    cloud.stop();
+}
+
+#[test]
 fn idle_daemons_stop_at_once() {
     let cloud = Setup::new().start();
     let mut kept = cloud.connect();

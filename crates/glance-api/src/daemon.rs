@@ -177,7 +177,7 @@ fn start(args: Args) -> Result<(), DaemonError> {
             tls,
             publish,
         };
-        actix_rt::spawn(heed_signals(server.handle(), reload).map_err(DaemonError::Server)?);
+        let cut = heed_signals(server.handle(), reload).map_err(DaemonError::Server)?;
         actix_rt::spawn(async move { watcher.watch().await });
         actix_rt::spawn(upkeep.run());
         if let Err(error) = watched_rules.watch_files() {
@@ -186,7 +186,10 @@ fn start(args: Args) -> Result<(), DaemonError> {
         if let Err(error) = glance_config::ready::announce() {
             log::warn!("whoever started this daemon cannot be told that it is ready: {error}");
         }
-        server.await.map_err(DaemonError::Server)?;
+        tokio::select! {
+            outcome = server => outcome.map_err(DaemonError::Server)?,
+            () = cut => log::warn!("stopping at once: running transfers are cut"),
+        }
         log::info!("stopped");
         Ok(())
     })
@@ -257,7 +260,8 @@ struct Reload {
     publish: watch::Sender<Arc<ApiConfig>>,
 }
 
-/// SIGTERM and SIGINT stop gracefully, a second one at once; SIGHUP reloads.
+/// SIGTERM and SIGINT stop gracefully; SIGHUP reloads. It ends when a second one wants all to end at once,
+/// which the server itself would not hear before it has stopped.
 fn heed_signals(
     server: ServerHandle,
     reload: Reload,
@@ -280,11 +284,9 @@ fn heed_signals(
         log::info!("stopping: running transfers may finish");
         let graceful = server.stop(true);
         tokio::select! {
-            () = graceful => {}
-            _ = stop_signal(&mut terminate, &mut interrupt) => {
-                log::warn!("stopping at once: running transfers are cut");
-                server.stop(false).await;
-            }
+            // What is left is to wait for the server itself.
+            () = graceful => std::future::pending().await,
+            () = stop_signal(&mut terminate, &mut interrupt) => {}
         }
     })
 }

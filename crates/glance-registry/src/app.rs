@@ -54,6 +54,8 @@ pub(crate) struct App {
     pub(crate) port: u16,
     /// Requests that are being answered.
     pub(crate) running: AtomicUsize,
+    /// Requests that have come so far.
+    pub(crate) begun: AtomicUsize,
     /// Set when no further request is wanted on a connection.
     pub(crate) stopping: AtomicBool,
 }
@@ -64,6 +66,7 @@ struct Running<'a>(&'a App);
 impl<'a> Running<'a> {
     fn begin(app: &'a App) -> Self {
         app.running.fetch_add(1, Ordering::SeqCst);
+        app.begun.fetch_add(1, Ordering::SeqCst);
         Self(app)
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use actix_server::ServerHandle;
 use actix_web::web::{self, Data};
@@ -92,6 +92,7 @@ pub fn run(args: &Args, loaded: Loaded<RegistryConfig>) -> Result<(), ServerErro
         healthcheck: Arc::new(config.healthcheck.clone()).into(),
         port: config.listen.bind_port,
         running: AtomicUsize::new(0),
+        begun: AtomicUsize::new(0),
         stopping: AtomicBool::new(false),
     });
     let metrics = config.metrics.bind().map_err(|(address, source)| {
@@ -144,9 +145,15 @@ fn settings(config: &RegistryConfig) -> Settings {
     }
 }
 
+/// What lies between two looks at whether requests run.
+const LOOK: Duration = Duration::from_millis(50);
+/// So many looks must find that none runs and none has come before connections are closed: one that may
+/// be on its way to us would be lost.
+const QUIET: u32 = 4;
+
 /// SIGTERM and SIGINT: no new connections, so that clients go to another registry at once; requests
-/// that run finish, if they do in time. Connections that idle are closed then: actix alone would wait
-/// for their peers.
+/// that run finish, if they do in time and no second signal comes, and each is its connection's last.
+/// Connections that idle are closed then: actix alone would wait for their peers.
 fn stop_when_told(
     patience: Duration,
     app: Data<App>,
@@ -155,26 +162,38 @@ fn stop_when_told(
 ) -> Result<tokio::task::JoinHandle<()>, ServerError> {
     let mut terminate = signal(SignalKind::terminate()).map_err(ServerError::Serve)?;
     let mut interrupt = signal(SignalKind::interrupt()).map_err(ServerError::Serve)?;
-    Ok(actix_web::rt::spawn(async move {
+    let mut told = async move || {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
+    };
+    Ok(actix_web::rt::spawn(async move {
+        told().await;
         app.stopping.store(true, Ordering::SeqCst);
         server.pause().await;
         // The thread that accepts is told, and has not heard it yet.
         actix_web::rt::time::sleep(Duration::from_millis(5)).await;
         drop(door);
-        let end = Instant::now() + patience;
-        loop {
-            // A moment for the last answer to leave, and for requests that were just accepted.
-            actix_web::rt::time::sleep(Duration::from_millis(50)).await;
-            if app.running.load(Ordering::SeqCst) == 0 || Instant::now() >= end {
-                break;
-            }
+        tokio::select! {
+            () = quiet(&app) => {}
+            () = actix_web::rt::time::sleep(patience) => {}
+            () = told() => log::warn!("stopping at once: running requests are cut"),
         }
         server.stop(false).await;
     }))
+}
+
+/// Ends when no request runs, nor is likely to come.
+async fn quiet(app: &App) {
+    let (mut begun, mut looks) = (app.begun.load(Ordering::SeqCst), 0);
+    while looks < QUIET {
+        actix_web::rt::time::sleep(LOOK).await;
+        let now = app.begun.load(Ordering::SeqCst);
+        let silent = app.running.load(Ordering::SeqCst) == 0 && now == begun;
+        looks = if silent { looks + 1 } else { 0 };
+        begun = now;
+    }
 }
 
 /// SIGHUP: log files are opened anew, and the options that can change do; the others are named.
