@@ -13,7 +13,8 @@ options! {
         /// postgresql://user:password@host:port/database (also with +psycopg2; ?host=/folder for a
         /// socket; ?sslmode=verify-full&sslrootcert=file) or
         /// mysql://user:password@host:port/database (also with +pymysql; ?unix_socket=file;
-        /// ?ssl_ca=file&ssl_verify_identity=true). It may hold a password, so it is never shown.
+        /// ?ssl_ca=file&ssl_verify_identity=true). An option of TLS that is not known is refused; others
+        /// that have no effect are named in the log. It may hold a password, so it is never shown.
         connection: Secret = "sqlite:////var/lib/glance/glance.sqlite", restart,
             was ["DEFAULT/sql_connection", "database/sql_connection", "sql/connection"];
         /// The URL of a replica of a server's database, which is asked for lists in its place: they may
