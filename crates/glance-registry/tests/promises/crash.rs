@@ -228,3 +228,32 @@ fn nothing_is_written_to_a_file_that_is_gone() {
     assert_eq!(create().status, 200);
     assert_eq!(registry.get(T1, "/images").names().len(), 2);
 }
+
+#[test]
+fn a_second_signal_ends_it_in_the_middle_of_a_request() {
+    let place = Place::with("[database]\nstatement_timeout = 60\n[service]\nshutdown_timeout = 60");
+    if place.is_file() {
+        return;
+    }
+    let mut registry = place.start();
+    let id = registry.create(T1, json!({"status": "queued"}));
+    let mut other = place.connect();
+    let lock = format!("START TRANSACTION; UPDATE images SET min_ram = 1 WHERE id = '{id}'");
+    other.batch(&lock).unwrap();
+    std::thread::scope(|scope| {
+        let registry = &registry;
+        let change = scope.spawn(move || {
+            let body = json!({"image": {"name": "b"}}).to_string();
+            registry.try_send(T1, "PUT", &format!("/images/{id}"), &[], Some(&body))
+        });
+        for _ in 0..2 {
+            std::thread::sleep(Duration::from_millis(500));
+            assert!(!change.is_finished());
+            registry.signal("-TERM");
+        }
+        let answer = change.join().unwrap();
+        assert!(answer.is_none(), "{answer:?}");
+    });
+    assert!(registry.child.wait().unwrap().success());
+    other.batch("ROLLBACK").unwrap();
+}
