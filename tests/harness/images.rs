@@ -1,6 +1,6 @@
 //! What a caller does with images, in one call each.
 
-use crate::{Cloud, Identity, Request, Response, eventually};
+use crate::{Cloud, Connection, Identity, Request, Response, eventually};
 
 /// A caller at a service.
 pub struct Images<'a> {
@@ -55,6 +55,23 @@ impl Images<'_> {
         let answer = self.send(self.new_disk(name)).expect(201);
         assert_eq!(answer.json()["image"]["status"], "queued");
         created(&answer)
+    }
+
+    /// Begins a new image of `length` bytes, of which none are sent, and waits until it is saving: the
+    /// caller's only one.
+    #[track_caller]
+    pub fn begin_upload(&self, length: usize) -> Connection {
+        let mut upload = self.cloud.connect();
+        let post = self
+            .new_disk("begun")
+            .by(&self.caller)
+            .header("Content-Type", "application/octet-stream")
+            .header("Content-Length", length.to_string());
+        upload.send_head(&post).expect("a connection");
+        eventually("the upload has begun", 20, || {
+            self.list("?status=saving").len() == 1
+        });
+        upload
     }
 
     /// Sends data to an image.

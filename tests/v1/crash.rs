@@ -15,21 +15,6 @@ fn short_lease() -> Setup {
         .api("user_storage_quota", "10000000")
 }
 
-fn begin_upload(cloud: &Cloud, caller: &Identity) -> Connection {
-    let mut upload = cloud.connect();
-    let post = Request::post("/v1/images")
-        .raw_disk("crashed")
-        .by(caller)
-        .header("Content-Type", "application/octet-stream")
-        .header("Content-Length", LENGTH.to_string());
-    upload.send_head(&post).unwrap();
-    let owner = cloud.images_of(caller);
-    functional::eventually("it has begun", 10, || {
-        owner.list("?status=saving").len() == 1
-    });
-    upload
-}
-
 /// After a restart: nothing hangs, nothing is left, and the whole quota can be used again.
 fn recovers(cloud: Cloud, caller: &Identity) {
     cloud.check_invariants(60);
@@ -46,7 +31,7 @@ fn recovers(cloud: Cloud, caller: &Identity) {
 fn the_api_dies_before_the_first_byte() {
     let mut cloud = short_lease().start();
     let caller = Identity::member();
-    let _upload = begin_upload(&cloud, &caller);
+    let _upload = cloud.images_of(&caller).begin_upload(LENGTH);
     cloud.take_api().kill();
     cloud.start_api();
     recovers(cloud, &caller);
@@ -56,7 +41,7 @@ fn the_api_dies_before_the_first_byte() {
 fn the_api_dies_in_the_middle_of_a_body() {
     let mut cloud = short_lease().start();
     let caller = Identity::member();
-    let mut upload = begin_upload(&cloud, &caller);
+    let mut upload = cloud.images_of(&caller).begin_upload(LENGTH);
     upload.write(&patterned(LENGTH / 2, 1)).unwrap();
     std::thread::sleep(Duration::from_millis(200));
     cloud.take_api().kill();
@@ -69,7 +54,7 @@ fn the_api_dies_between_the_last_byte_and_the_answer() {
     for pause in [0, 2, 5, 10, 20, 40] {
         let mut cloud = short_lease().start();
         let caller = Identity::member();
-        let mut upload = begin_upload(&cloud, &caller);
+        let mut upload = cloud.images_of(&caller).begin_upload(LENGTH);
         upload.write(&patterned(LENGTH, 1)).unwrap();
         std::thread::sleep(Duration::from_millis(pause));
         cloud.take_api().kill();
@@ -161,7 +146,7 @@ fn the_api_dies_at_each_step_of_a_deletion() {
 fn the_registry_dies_and_comes_back_during_an_upload() {
     let mut cloud = short_lease().start();
     let caller = Identity::member();
-    let mut upload = begin_upload(&cloud, &caller);
+    let mut upload = cloud.images_of(&caller).begin_upload(LENGTH);
     upload.write(&patterned(LENGTH / 2, 1)).unwrap();
     cloud.take_registry().kill();
     cloud.start_registry();
@@ -174,7 +159,7 @@ fn the_registry_dies_and_comes_back_during_an_upload() {
 fn both_die_at_once() {
     let mut cloud = short_lease().start();
     let caller = Identity::member();
-    let mut upload = begin_upload(&cloud, &caller);
+    let mut upload = cloud.images_of(&caller).begin_upload(LENGTH);
     upload.write(&patterned(LENGTH / 2, 1)).unwrap();
     cloud.take_api().kill();
     cloud.take_registry().kill();
@@ -187,7 +172,7 @@ fn both_die_at_once() {
 fn an_upload_whose_daemon_is_stopped_longer_than_its_lease_cannot_win() {
     let mut cloud = short_lease().start();
     let caller = Identity::member();
-    let mut upload = begin_upload(&cloud, &caller);
+    let mut upload = cloud.images_of(&caller).begin_upload(LENGTH);
     upload.write(&patterned(LENGTH / 2, 1)).unwrap();
     cloud.api().signal(functional::Signal::STOP);
     std::thread::sleep(Duration::from_secs(8));

@@ -40,18 +40,9 @@ fn setup() -> Setup {
 }
 
 /// Half of an upload of ten bytes, seen to have begun.
-fn half(cloud: &Cloud, owner: &Images<'_>) -> Connection {
-    let mut upload = cloud.connect();
-    let post = owner
-        .new_disk("slow")
-        .header("Content-Type", "application/octet-stream")
-        .header("Content-Length", "10")
-        .by(&owner.caller);
-    upload.send_head(&post).unwrap();
+fn half(owner: &Images<'_>) -> Connection {
+    let mut upload = owner.begin_upload(10);
     upload.write(b"12345").unwrap();
-    eventually("the upload has begun", 20, || {
-        owner.list("?status=saving").len() == 1
-    });
     upload
 }
 
@@ -65,7 +56,7 @@ fn a_registry_that_is_silent_about_them_costs_none() {
     cloud.set_api("DEFAULT", "registry_host", &places);
     cloud.start_api();
     let owner = cloud.newcomer();
-    let mut upload = half(&cloud, &owner);
+    let mut upload = half(&owner);
     // The registry does not hear them to their end.
     let renewal = When::asked("PUT", "/leases");
     proxy.inject(renewal.clone(), Fault::Sent(Trouble::Stall(1)));
@@ -87,7 +78,7 @@ fn an_upload_that_another_daemon_has_ended_is_to_be_made_again() {
     let mut cloud = setup().start();
     let rival = Rival::start(&cloud);
     let owner = cloud.newcomer().caller.clone();
-    let mut upload = half(&cloud, &cloud.images_of(&owner));
+    let mut upload = half(&cloud.images_of(&owner));
     let id = cloud.images_of(&owner).list("?status=saving").remove(0);
     cloud.api().signal(Signal::STOP);
     eventually("it is ended", 40, || {

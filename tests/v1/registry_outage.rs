@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use functional::{Cloud, Request, Response, Setup, Signal, patterned};
+use functional::{Request, Response, Setup, Signal, patterned};
 
 #[track_caller]
 fn unavailable(answer: Response) {
@@ -13,21 +13,6 @@ fn unavailable(answer: Response) {
         .parse()
         .unwrap();
     assert!(retry > 0);
-}
-
-fn begin_upload(
-    cloud: &Cloud,
-    owner: &functional::Images<'_>,
-    length: usize,
-) -> functional::Connection {
-    let mut upload = cloud.connect();
-    let post = owner
-        .new_disk("patient")
-        .by(&owner.caller)
-        .header("Content-Type", "application/octet-stream")
-        .header("Content-Length", length.to_string());
-    upload.send_head(&post).unwrap();
-    upload
 }
 
 #[test]
@@ -107,11 +92,8 @@ fn an_upload_that_has_begun_outlives_a_restart() {
     let owner = cloud.newcomer();
     let caller = owner.caller.clone();
     let data = patterned(3_000_000, 1);
-    let mut upload = begin_upload(&cloud, &owner, data.len());
+    let mut upload = owner.begin_upload(data.len());
     upload.write(&data[..1_000_000]).unwrap();
-    functional::eventually("it has begun", 5, || {
-        owner.list("?status=saving").len() == 1
-    });
 
     cloud.take_registry().kill();
     upload.write(&data[1_000_000..]).unwrap();
@@ -135,11 +117,8 @@ fn an_upload_that_cannot_be_recorded_leaves_nothing() {
         .api_in("service", "activate_retry_seconds", "2")
         .start();
     let owner = cloud.newcomer();
-    let mut upload = begin_upload(&cloud, &owner, 2_000_000);
+    let mut upload = owner.begin_upload(2_000_000);
     upload.write(&patterned(1_000_000, 1)).unwrap();
-    functional::eventually("it has begun", 5, || {
-        owner.list("?status=saving").len() == 1
-    });
     cloud.take_registry().kill();
     upload.write(&patterned(1_000_000, 2)).unwrap();
     unavailable(upload.response(false).unwrap());
