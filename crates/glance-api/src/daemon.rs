@@ -24,7 +24,7 @@ use crate::plankton::Dialect;
 use crate::registry::{Registry, RegistryTlsError};
 use crate::service::{ImageService, Leases, OwnToken, Upkeep};
 use crate::tls::{self, TlsFileError};
-use crate::{arenas, connection, metrics};
+use crate::{connection, metrics};
 
 /// Why the daemon did not start, or stopped by itself.
 #[derive(Debug, Error)]
@@ -78,7 +78,8 @@ impl DaemonError {
 
 /// Runs the daemon until it is told to stop. Start-up errors go to standard error in one line.
 pub fn run() -> ExitCode {
-    arenas::limit();
+    // One serves transfers as fast as many.
+    glance_config::arenas::limit(1);
     let args = glance_config::args::parse("glance-api", env!("CARGO_PKG_VERSION"));
     let outcome = start(args);
     if let Err(error) = &outcome {

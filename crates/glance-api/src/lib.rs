@@ -3,7 +3,6 @@
 mod access_log;
 mod actions;
 pub mod app;
-mod arenas;
 pub mod base_url;
 mod body;
 mod caller;

@@ -12,6 +12,7 @@ mod program;
 
 mod access;
 mod api;
+pub mod arenas;
 pub mod args;
 mod astakos;
 mod bind_host;

@@ -37,6 +37,8 @@ pub fn from_slice<'a, T: Deserialize<'a>>(document: &'a [u8]) -> serde_json::Res
 pub fn to_vec<T: Serialize + ?Sized>(value: &T) -> serde_json::Result<Vec<u8>> {
     let mut out = Vec::with_capacity(512);
     value.serialize(&mut Serializer::with_formatter(&mut out, Python))?;
+    // It may wait long for a slow reader; a large one that grew by doubling holds a third more than it needs.
+    out.shrink_to_fit();
     Ok(out)
 }
 

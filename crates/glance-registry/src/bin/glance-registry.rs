@@ -1,12 +1,16 @@
 //! glance-registry: the metadata daemon.
 
 use std::error::Error;
+use std::num::NonZero;
 use std::process::ExitCode;
+use std::thread;
 
-use glance_config::{args, load_registry, log};
+use glance_config::{arenas, args, load_registry, log};
 use glance_registry::server;
 
 fn main() -> ExitCode {
+    // With one for all, lists wait for each other's memory.
+    arenas::limit(thread::available_parallelism().map_or(1, NonZero::get));
     let args = args::parse("glance-registry", env!("CARGO_PKG_VERSION"));
     let outcome = load_registry(&args)
         .map_err(Box::<dyn Error>::from)
