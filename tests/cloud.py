@@ -11,6 +11,7 @@ import shutil
 import signal
 import socket
 import subprocess
+import sys
 import tempfile
 import threading
 import time
@@ -73,9 +74,18 @@ class Database:
         self._ask('CREATE DATABASE ' + self.name)
 
     def remove(self):
-        if self.server.scheme:
-            forced = ' WITH (FORCE)' if self._is_postgres() else ''
+        """A failure is told and no more: nobody else uses the name, and the server ends with the suite.
+
+        MariaDB 10.11 that makes triggers in several databases at once leaves, in one of 400, a `.TRG-` file
+        behind that it does not remove itself.
+        """
+        if not self.server.scheme:
+            return
+        forced = ' WITH (FORCE)' if self._is_postgres() else ''
+        try:
             self._ask('DROP DATABASE IF EXISTS %s%s' % (self.name, forced))
+        except subprocess.CalledProcessError as error:
+            print(error, file=sys.stderr)
 
     def load(self, folder):
         """Fills it with the sample that Glance 15 wrote on this engine."""

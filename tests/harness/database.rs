@@ -2,7 +2,7 @@
 
 use std::io::{Seek, Write};
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Names a server on which databases may be made, as in `[database] connection`; else SQLite.
@@ -148,17 +148,31 @@ impl Server {
         format!("{}/{name}{}", self.base, self.query)
     }
 
+    /// A failure is told and no more: nobody else uses the name, and the server ends with the suite. MariaDB
+    /// 10.11 that makes triggers in several databases at once leaves, in one of 400, a `.TRG-` file behind that
+    /// it does not remove itself.
     fn remove(&self, name: &str) {
         let force = if self.is_postgres() {
             " WITH (FORCE)"
         } else {
             ""
         };
-        self.ask(None, &format!("DROP DATABASE IF EXISTS {name}{force}"));
+        let drop = format!("DROP DATABASE IF EXISTS {name}{force}");
+        let output = self.run(None, &drop);
+        if !output.status.success() {
+            eprintln!("{drop}: {}", String::from_utf8_lossy(&output.stderr));
+        }
     }
 
     /// What the engine's own client says; of the database that is there already without a name.
     fn ask(&self, name: Option<&str>, sql: &str) -> String {
+        let output = self.run(name, sql);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{sql:.200}: {said}");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    fn run(&self, name: Option<&str>, sql: &str) -> Output {
         let name = name.unwrap_or(&self.home);
         let (_, address) = self.base.split_once("://").expect("checked in `at`");
         let mut client = if self.is_postgres() {
@@ -183,17 +197,10 @@ impl Server {
         let mut statements = tempfile::tempfile().expect("a temporary file");
         statements.write_all(sql.as_bytes()).expect("written");
         statements.rewind().expect("rewound");
-        let output = client
+        client
             .stdin(statements)
             .output()
-            .unwrap_or_else(|error| panic!("{client:?}: {error}"));
-        let said = String::from_utf8_lossy(&output.stderr);
-        // A story that fails already is not helped by a second failure while it ends.
-        assert!(
-            output.status.success() || std::thread::panicking(),
-            "{sql:.200}: {said}"
-        );
-        String::from_utf8_lossy(&output.stdout).into_owned()
+            .unwrap_or_else(|error| panic!("{client:?}: {error}"))
     }
 }
 
